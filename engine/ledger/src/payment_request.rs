@@ -1,0 +1,288 @@
+//! Payment requests: what a payee asks for, and which of them were paid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeviceId, PaymentRequestId, TransferId, WalletId};
+use crate::money::{Amount, CurrencyCode};
+use crate::refusal::Refusal;
+use crate::text::{Description, Reference};
+use crate::time::Timestamp;
+
+/// The longest time a one-time request may stay open: until it expires, the payee's wallet remembers it.
+pub const MAX_ONE_TIME_LIFETIME_MS: u64 = 90 * 24 * 3_600 * 1_000;
+
+/// The most requests one wallet remembers.
+pub(crate) const MAX_REQUESTS_PER_WALLET: usize = 100_000;
+
+/// How long a request is remembered past its expiry, so that its payee can still read what became of it.
+const KEPT_PAST_EXPIRY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How often a request may be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Usage {
+    /// Once, whoever pays first.
+    OneTime,
+    /// Any number of times until it expires, if it does.
+    Reusable,
+}
+
+/// The part of a payment request that a payment must meet, as its barcode carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The request's id.
+    pub request: PaymentRequestId,
+    /// The amount asked for; none where the payer says it.
+    pub amount: Option<Amount>,
+    /// How often it may be paid.
+    pub usage: Usage,
+    /// From this instant on it is refused. A one-time request always has one.
+    pub expires_at: Option<Timestamp>,
+    /// The till that sealed the request, where the server did not: such a request is first heard of when paid.
+    pub till: Option<DeviceId>,
+}
+
+/// A request as its payee made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRequest {
+    /// What a payment must meet.
+    pub terms: Terms,
+    /// The wallet to be paid into.
+    pub payee: WalletId,
+    /// The currency, which is the wallet's.
+    pub currency: CurrencyCode,
+    /// What ties a payment to the payee's books.
+    pub reference: Option<Reference>,
+    /// What the payment is for.
+    pub description: Option<Description>,
+}
+
+/// What has become of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestStatus {
+    /// It may be paid, until it expires.
+    Open,
+    /// It was paid by this transfer, and was one-time.
+    Paid(TransferId),
+    /// Its payee withdrew it.
+    Cancelled,
+}
+
+/// A request that the payee's wallet remembers. Of a till's request only what must not happen twice is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestState {
+    /// What has become of it.
+    pub status: RequestStatus,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// The request, where the server made it.
+    pub request: Option<PaymentRequest>,
+}
+
+/// The requests of one wallet: what the journal says of them, and what is decided but not yet in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestBook {
+    states: BTreeMap<PaymentRequestId, RequestState>,
+    expiries: BTreeSet<(Timestamp, PaymentRequestId)>,
+    /// Requests opened, paid or cancelled by an event that is not durable yet.
+    undecided: BTreeMap<PaymentRequestId, Pending>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Opened(PaymentRequest),
+    Paid,
+    Cancelled,
+}
+
+impl RequestBook {
+    /// What is known of a request, durably.
+    #[must_use]
+    pub fn get(&self, id: PaymentRequestId) -> Option<&RequestState> {
+        self.states.get(&id)
+    }
+
+    /// How many requests are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether no request is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// Every request that is remembered, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (PaymentRequestId, &RequestState)> {
+        self.states.iter().map(|(id, state)| (*id, state))
+    }
+
+    /// Puts back a request that a checkpoint remembered.
+    pub fn restore(&mut self, id: PaymentRequestId, state: RequestState) {
+        if let Some(expires_at) = state.expires_at {
+            self.expiries.insert((expires_at, id));
+        }
+        self.states.insert(id, state);
+    }
+
+    /// Whether opening `request` says again what was said: nothing is left to do then.
+    ///
+    /// # Errors
+    /// The id is another request's, the expiry breaks a rule, or the wallet remembers too many.
+    pub(crate) fn decide_open(&self, request: &PaymentRequest, now: Timestamp) -> Result<bool, Refusal> {
+        let known = match self.undecided.get(&request.terms.request) {
+            Some(Pending::Opened(opened)) => Some(*opened),
+            _ => self.states.get(&request.terms.request).and_then(|state| state.request),
+        };
+        if known.is_some_and(|known| known == *request) {
+            return Ok(true);
+        }
+        let is_taken = self.states.contains_key(&request.terms.request)
+            || self.undecided.contains_key(&request.terms.request);
+        if is_taken {
+            return Err(Refusal::RequestIdTaken);
+        }
+        if self.states.len().saturating_add(self.undecided.len()) >= MAX_REQUESTS_PER_WALLET {
+            return Err(Refusal::TooManyRequests);
+        }
+        let has_valid_expiry = match (request.terms.usage, request.terms.expires_at) {
+            (Usage::OneTime, None) => false,
+            (Usage::OneTime, Some(at)) => at > now && at <= now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            (Usage::Reusable, None) => true,
+            (Usage::Reusable, Some(at)) => at > now,
+        };
+        if has_valid_expiry { Ok(false) } else { Err(Refusal::RequestExpiryInvalid) }
+    }
+
+    /// Whether cancelling says again what was said.
+    ///
+    /// # Errors
+    /// The request is not known, or was paid.
+    pub(crate) fn decide_cancel(&self, id: PaymentRequestId) -> Result<bool, Refusal> {
+        match (self.undecided.get(&id), self.states.get(&id).map(|state| state.status)) {
+            (Some(Pending::Cancelled), _) | (None, Some(RequestStatus::Cancelled)) => Ok(true),
+            (Some(Pending::Paid), _) | (None, Some(RequestStatus::Paid(_))) => Err(Refusal::RequestPaid),
+            (Some(Pending::Opened(_)), _) | (None, Some(RequestStatus::Open)) => Ok(false),
+            (None, None) => Err(Refusal::RequestUnknown),
+        }
+    }
+
+    /// Decides whether a payment of `amount` meets `terms`, once and for all payers that race for it.
+    ///
+    /// # Errors
+    /// The request is unknown, cancelled, paid or expired, or asks for another amount.
+    pub(crate) fn decide_payment(
+        &self,
+        terms: &Terms,
+        amount: Amount,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let status = match self.undecided.get(&terms.request) {
+            Some(Pending::Opened(_)) => Some(RequestStatus::Open),
+            Some(Pending::Cancelled) => return Err(Refusal::RequestCancelled),
+            Some(Pending::Paid) => return Err(Refusal::RequestPaid),
+            None => self.states.get(&terms.request).map(|state| state.status),
+        };
+        match status {
+            // A till's request is heard of when it is paid, and one past its expiry may have been forgotten.
+            None if terms.till.is_none() && !terms.is_expired(now) => return Err(Refusal::RequestUnknown),
+            None | Some(RequestStatus::Open) => {}
+            Some(RequestStatus::Cancelled) => return Err(Refusal::RequestCancelled),
+            Some(RequestStatus::Paid(_)) => return Err(Refusal::RequestPaid),
+        }
+        if terms.is_expired(now) {
+            return Err(Refusal::RequestExpired);
+        }
+        let is_bounded = match (terms.usage, terms.expires_at) {
+            (Usage::OneTime, Some(at)) => at <= now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            (Usage::OneTime, None) => false,
+            (Usage::Reusable, _) => true,
+        };
+        if !is_bounded {
+            return Err(Refusal::RequestExpiryInvalid);
+        }
+        if terms.amount.is_some_and(|asked| asked != amount) {
+            return Err(Refusal::AmountDiffers);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn expect_open(&mut self, request: PaymentRequest) {
+        self.undecided.insert(request.terms.request, Pending::Opened(request));
+    }
+
+    pub(crate) fn expect_cancel(&mut self, id: PaymentRequestId) {
+        self.undecided.insert(id, Pending::Cancelled);
+    }
+
+    pub(crate) fn expect_payment(&mut self, terms: &Terms) {
+        if terms.usage == Usage::OneTime {
+            let earlier = self.undecided.insert(terms.request, Pending::Paid);
+            assert_ne!(earlier, Some(Pending::Paid), "a one-time request is paid once");
+        }
+    }
+
+    pub(crate) fn apply_open(&mut self, request: PaymentRequest) {
+        let id = request.terms.request;
+        if matches!(self.undecided.get(&id), Some(Pending::Opened(_))) {
+            self.undecided.remove(&id);
+        }
+        let state = RequestState {
+            status: RequestStatus::Open,
+            expires_at: request.terms.expires_at,
+            request: Some(request),
+        };
+        self.restore(id, state);
+    }
+
+    pub(crate) fn apply_cancel(&mut self, id: PaymentRequestId) {
+        if self.undecided.get(&id) == Some(&Pending::Cancelled) {
+            self.undecided.remove(&id);
+        }
+        if let Some(state) = self.states.get_mut(&id) {
+            state.status = RequestStatus::Cancelled;
+        }
+    }
+
+    pub(crate) fn apply_payment(&mut self, terms: &Terms, transfer: TransferId) {
+        if terms.usage == Usage::Reusable {
+            return;
+        }
+        if self.undecided.get(&terms.request) == Some(&Pending::Paid) {
+            self.undecided.remove(&terms.request);
+        }
+        let request = self.states.get(&terms.request).and_then(|state| state.request);
+        let earlier = self.states.get(&terms.request).map(|state| state.status);
+        assert!(!matches!(earlier, Some(RequestStatus::Paid(_))), "a one-time request is paid once");
+        let state =
+            RequestState { status: RequestStatus::Paid(transfer), expires_at: terms.expires_at, request };
+        self.restore(terms.request, state);
+    }
+
+    /// Forgets at most `most` requests whose expiry is long past at `at`, and names them.
+    pub fn forget_expired(&mut self, at: Timestamp, most: usize) -> Vec<PaymentRequestId> {
+        let mut forgotten = Vec::new();
+        while forgotten.len() < most {
+            let Some((expires_at, id)) = self.expiries.first().copied() else { break };
+            if expires_at.plus_millis(KEPT_PAST_EXPIRY_MS) > at || self.undecided.contains_key(&id) {
+                break;
+            }
+            self.expiries.pop_first();
+            self.states.remove(&id);
+            forgotten.push(id);
+        }
+        forgotten
+    }
+}
+
+impl Terms {
+    /// Whether the request may be paid no longer at `now`.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
