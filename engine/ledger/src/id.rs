@@ -19,6 +19,20 @@ pub enum IdError {
     NotTimeOrdered,
 }
 
+struct SixteenBytes;
+
+impl serde::de::Visitor<'_> for SixteenBytes {
+    type Value = [u8; 16];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sixteen bytes of an id")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<[u8; 16], E> {
+        bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
@@ -74,7 +88,8 @@ macro_rules! id {
                 if serializer.is_human_readable() {
                     serializer.collect_str(self)
                 } else {
-                    self.to_bytes().serialize(serializer)
+                    // One copy of sixteen bytes, where an array would be written byte by byte.
+                    serializer.serialize_bytes(&self.to_bytes())
                 }
             }
         }
@@ -85,7 +100,8 @@ macro_rules! id {
                     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                     text.parse().map_err(serde::de::Error::custom)
                 } else {
-                    Self::from_bytes(<[u8; 16]>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+                    let bytes = deserializer.deserialize_bytes(SixteenBytes)?;
+                    Self::from_bytes(bytes).map_err(serde::de::Error::custom)
                 }
             }
         }

@@ -1,0 +1,139 @@
+//! The committer: the one place where what was decided becomes durable.
+//!
+//! It drains its queue into a block, appends the block, flushes once, and only then lets anybody know. While it
+//! flushes, the next block gathers in the queue: the slower the disk, the larger the blocks.
+
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use quittance_ledger::{Event, Timestamp};
+
+use crate::block::{Block, BlockWriter};
+use crate::chain::Tip;
+use crate::log::{Log, LogError};
+use crate::record::Record;
+
+/// Why the committer ended. Nobody may be answered after this.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An event could not be written down.
+    #[error("an event could not be encoded: {0}")]
+    Encode(#[from] postcard::Error),
+}
+
+/// Something for the committer. `Done` is whatever shall be told when it is durable.
+#[derive(Debug)]
+pub enum Submission<Done> {
+    /// An event for the journal.
+    Record {
+        /// When it was decided.
+        at: Timestamp,
+        /// What was decided.
+        event: Event,
+        /// Who waits for it.
+        done: Option<Done>,
+    },
+    /// Nothing for the journal: only to be told when all that was submitted before is durable.
+    Barrier {
+        /// Who waits.
+        done: Done,
+    },
+}
+
+/// What became durable together.
+#[derive(Debug)]
+pub struct Batch<Done> {
+    /// The block; none where there were only barriers.
+    pub block: Option<Block>,
+    /// Who waited, in the order of submission.
+    pub done: Vec<Done>,
+}
+
+/// The writing end of the committer's queue: first in, first out.
+#[derive(Debug)]
+pub struct Queue<Done>(Sender<Submission<Done>>);
+
+impl<Done> Clone for Queue<Done> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Done> Queue<Done> {
+    /// Puts a submission into the queue, at once: whoever submits holds a permit for its slot since before the work
+    /// was admitted, so there is room.
+    ///
+    /// Once the committer has ended the submission is dropped, and whoever waits for it is told nothing.
+    pub fn submit(&self, submission: Submission<Done>) {
+        match self.0.try_send(submission) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => unreachable!("a slot in the queue is reserved at admission"),
+        }
+    }
+
+    /// How many submissions wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Makes submissions durable, in order.
+#[derive(Debug)]
+pub struct Committer<L, Done> {
+    log: L,
+    tip: Tip,
+    queue: Receiver<Submission<Done>>,
+}
+
+impl<L: Log, Done> Committer<L, Done> {
+    /// A committer that goes on after `tip`, and a queue to it with this many slots.
+    #[must_use]
+    pub fn new(log: L, tip: Tip, queue_slots: usize) -> (Self, Queue<Done>) {
+        let (sender, queue) = bounded(queue_slots);
+        (Self { log, tip, queue }, Queue(sender))
+    }
+
+    /// Runs until every [`Queue`] is dropped and all that was submitted is durable. Gives `publish` each batch, in
+    /// order, after it became durable.
+    ///
+    /// # Errors
+    /// The log failed: nothing that was not published may be acknowledged.
+    pub fn run(mut self, mut publish: impl FnMut(Batch<Done>)) -> Result<Tip, CommitError> {
+        let mut writer = BlockWriter::default();
+        while let Ok(first) = self.queue.recv() {
+            let mut waiting = Vec::new();
+            let mut next = Some(first);
+            while let Some(submission) = next.take() {
+                match submission {
+                    Submission::Record { at, event, done } => {
+                        writer.push(Record { at, event })?;
+                        waiting.extend(done);
+                    }
+                    Submission::Barrier { done } => waiting.push(done),
+                }
+                if writer.has_room() {
+                    next = self.queue.try_recv().ok();
+                }
+            }
+            let block = if writer.is_empty() { None } else { Some(self.commit(&mut writer)?) };
+            publish(Batch { block, done: waiting });
+        }
+        Ok(self.tip)
+    }
+
+    fn commit(&mut self, writer: &mut BlockWriter) -> Result<Block, CommitError> {
+        let (block, bytes) = writer.finish(self.tip);
+        self.log.append(block.first, bytes)?;
+        self.log.flush()?;
+        self.tip = block.tip();
+        Ok(block)
+    }
+}
