@@ -19,8 +19,8 @@ use crate::record::Record;
 /// The most records of a block.
 pub const MAX_RECORDS_PER_BLOCK: usize = 2_000;
 
-/// The most bytes of a block. Larger values leave sled's log and become files of their own, which are slow.
-pub const MAX_BLOCK_BYTES: usize = 256 * 1_024;
+/// The most bytes of a block: few enough that a store can keep a block whole inside its own log.
+pub const MAX_BLOCK_BYTES: usize = 120 * 1_024;
 
 const MAGIC: &[u8; 4] = b"QTB1";
 const LINK_BYTES: usize = 4 + 8 + 4 + 4 + 32;
@@ -80,7 +80,10 @@ impl Block {
     /// Its records with their positions.
     pub fn positioned(&self) -> impl DoubleEndedIterator<Item = (Position, &Record)> {
         let first = self.first.get();
-        self.records.iter().enumerate().map(move |(index, record)| (Position::new(first + index as u64), record))
+        self.records
+            .iter()
+            .enumerate()
+            .map(move |(index, record)| (Position::new(first + index as u64), record))
     }
 
     /// Its record at `position`, if it has it.

@@ -24,6 +24,7 @@ pub enum CommitError {
 
 /// Something for the committer. `Done` is whatever shall be told when it is durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most submissions are records, and a box each would cost more")]
 pub enum Submission<Done> {
     /// An event for the journal.
     Record {

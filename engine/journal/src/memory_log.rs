@@ -101,7 +101,8 @@ impl LogReader for MemoryLog {
     fn block_at(&self, position: Position) -> Result<Option<Vec<u8>>, LogError> {
         let inner = self.lock();
         let holding = inner.durable.range(..=position).next_back();
-        let is_within = |block: &[u8]| crate::Block::decode(block).map_or(true, |block| block.last() >= position);
+        let is_within =
+            |block: &[u8]| crate::Block::decode(block).map_or(true, |block| block.last() >= position);
         if let Some((_, block)) = holding.filter(|(_, block)| is_within(block)) {
             return Ok(Some(block.clone()));
         }

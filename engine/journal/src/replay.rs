@@ -32,7 +32,9 @@ pub enum ReplayError {
     #[error("the journal is damaged: the block at position {0} does not follow the one before it")]
     Chain(Position),
     /// The journal ends before it may.
-    #[error("the journal ends at position {found}, but state as of position {needed} was kept: blocks are lost")]
+    #[error(
+        "the journal ends at position {found}, but state as of position {needed} was kept: blocks are lost"
+    )]
     Short {
         /// What it must reach.
         needed: Position,

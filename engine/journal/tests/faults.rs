@@ -1,5 +1,7 @@
 //! The committer over a log that fails, and replay over one that was tampered with.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use proptest::prelude::*;
 use quittance_journal::{Committer, Fault, MemoryLog, Position, ReplayError, Submission, Tip, replay};
 use quittance_ledger::{AccountId, AccountKind, Event, Timestamp};

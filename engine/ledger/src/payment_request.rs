@@ -90,9 +90,9 @@ pub struct RequestBook {
     undecided: BTreeMap<PaymentRequestId, Pending>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Pending {
-    Opened(PaymentRequest),
+    Opened(Box<PaymentRequest>),
     Paid,
     Cancelled,
 }
@@ -135,7 +135,7 @@ impl RequestBook {
     /// The id is another request's, the expiry breaks a rule, or the wallet remembers too many.
     pub(crate) fn decide_open(&self, request: &PaymentRequest, now: Timestamp) -> Result<bool, Refusal> {
         let known = match self.undecided.get(&request.terms.request) {
-            Some(Pending::Opened(opened)) => Some(*opened),
+            Some(Pending::Opened(opened)) => Some(**opened),
             _ => self.states.get(&request.terms.request).and_then(|state| state.request),
         };
         if known.is_some_and(|known| known == *request) {
@@ -212,7 +212,7 @@ impl RequestBook {
     }
 
     pub(crate) fn expect_open(&mut self, request: PaymentRequest) {
-        self.undecided.insert(request.terms.request, Pending::Opened(request));
+        self.undecided.insert(request.terms.request, Pending::Opened(Box::new(request)));
     }
 
     pub(crate) fn expect_cancel(&mut self, id: PaymentRequestId) {

@@ -150,5 +150,6 @@ pub fn decide_credit(payee: Option<&Wallet>, transfer: &Transfer, now: Timestamp
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails it")]
 #[path = "transfer_tests.rs"]
 pub(crate) mod tests;

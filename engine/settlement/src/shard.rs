@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use quittance_ledger::{
-    AccountId, Event, Owner, PaymentRequestId, Purpose, Refusal, RequestState, Timestamp, Transfer, Wallet, WalletId,
-    WalletSnapshot, decide_credit, decide_debit,
+    AccountId, Event, Owner, PaymentRequestId, Purpose, Refusal, RequestState, Timestamp, Transfer, Wallet,
+    WalletId, WalletSnapshot, decide_credit, decide_debit,
 };
 
 use crate::message::{Effect, Message, Ticket, WalletCommand};

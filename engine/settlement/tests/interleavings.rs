@@ -4,12 +4,19 @@
 //! between two shards, as mailboxes do, and nothing else is promised. After every step and at the end the plain model
 //! of the ledger says whether a rule was broken.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, as it should"
+)]
+
 use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 use quittance_ledger::{
-    AccountId, AccountKind, Amount, Authority, Currency, DeviceKey, Event, Ledger, PaymentRequest, PaymentRequestId,
-    Purpose, Refusal, Terms, Timestamp, Transfer, TransferId, Usage, Verifier, Wallet, WalletId,
+    AccountId, AccountKind, Amount, Authority, Currency, DeviceKey, Event, Ledger, PaymentRequest,
+    PaymentRequestId, Purpose, Refusal, Terms, Timestamp, Transfer, TransferId, Usage, Verifier, Wallet,
+    WalletId,
 };
 use quittance_settlement::{Effect, Message, Partition, ShardState, Ticket, WalletCommand};
 
@@ -82,7 +89,12 @@ impl World {
             events.push(Event::AccountOpened { account, name, kind: AccountKind::Person });
             let first_pin = Some(Verifier::from_bytes([0; 32]));
             events.push(Event::DevicePaired { account, name, key: key(n), first_pin });
-            events.push(Event::WalletOpened { wallet: wallet_id(n), account, currency: currency.code(), name: None });
+            events.push(Event::WalletOpened {
+                wallet: wallet_id(n),
+                account,
+                currency: currency.code(),
+                name: None,
+            });
             let id = TransferId::from_bytes(bytes(60_000 + u16::from(n))).unwrap();
             events.push(Event::TransferSettled(Transfer {
                 id,
@@ -182,7 +194,11 @@ impl World {
                 }
             }
             self.commit(usize::MAX);
-            (0..shards).for_each(|shard| while !self.unheard[shard].is_empty() { self.hear(shard) });
+            (0..shards).for_each(|shard| {
+                while !self.unheard[shard].is_empty() {
+                    self.hear(shard)
+                }
+            });
             if self.links.iter().flatten().all(VecDeque::is_empty) && self.queue.is_empty() {
                 return;
             }
@@ -320,7 +336,12 @@ fn a_stranger_commands_nothing() {
     let command = WalletCommand::CancelRequest(terms(10).request);
     for (n, account) in [(1, Some(account_id(2))), (0, None), (99, None)] {
         let wallet = wallet_id(n);
-        world.submit(Message::Command { wallet, account, command: command.clone(), ticket: Ticket(u64::from(n)) });
+        world.submit(Message::Command {
+            wallet,
+            account,
+            command: command.clone(),
+            ticket: Ticket(u64::from(n)),
+        });
     }
     world.run_dry();
     assert!(world.answers.values().all(|answer| *answer == Err(Refusal::WalletUnknown)));
