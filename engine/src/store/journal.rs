@@ -1,0 +1,71 @@
+//! The journal in sled: a block a key, under the big-endian position of its first record.
+
+use std::fs::File;
+
+use quittance_journal::{Log, LogError, LogReader, Position};
+
+/// The writing end.
+#[derive(Debug)]
+pub struct JournalWriter {
+    database: sled::Db,
+    blocks: sled::Tree,
+    database_file: File,
+}
+
+impl JournalWriter {
+    pub(super) const fn new(database: sled::Db, blocks: sled::Tree, database_file: File) -> Self {
+        Self { database, blocks, database_file }
+    }
+}
+
+impl Log for JournalWriter {
+    fn append(&mut self, first: Position, block: &[u8]) -> Result<(), LogError> {
+        let key = first.get().to_be_bytes();
+        match self.blocks.compare_and_swap(key, None::<&[u8]>, Some(block)).map_err(store_error)? {
+            Ok(()) => Ok(()),
+            Err(_) => Err(LogError::Fenced(first)),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), LogError> {
+        self.database.flush().map_err(store_error)?;
+        // sled's flush writes the file but asks for neither its metadata nor the disk's own cache.
+        self.database_file.sync_data().map_err(store_error)
+    }
+}
+
+/// A reading end.
+#[derive(Clone, Debug)]
+pub struct JournalReader {
+    blocks: sled::Tree,
+}
+
+impl JournalReader {
+    pub(super) const fn new(blocks: sled::Tree) -> Self {
+        Self { blocks }
+    }
+}
+
+impl LogReader for JournalReader {
+    fn block_at(&self, position: Position) -> Result<Option<Vec<u8>>, LogError> {
+        let key = position.get().to_be_bytes();
+        let before = self.blocks.range(..=key).next_back().transpose().map_err(store_error)?;
+        if let Some((_, block)) = before
+            && reaches(&block, position)
+        {
+            return Ok(Some(block.to_vec()));
+        }
+        let after = self.blocks.range(key..).next().transpose().map_err(store_error)?;
+        Ok(after.map(|(_, block)| block.to_vec()))
+    }
+}
+
+/// Whether the block holds `position` or something after it. One that doesn't read is given out, so that whoever asked
+/// sees that it is damaged.
+fn reaches(block: &[u8], position: Position) -> bool {
+    quittance_journal::Block::decode(block).map_or(true, |block| block.last() >= position)
+}
+
+fn store_error(error: impl std::error::Error + Send + Sync + 'static) -> LogError {
+    LogError::Store(Box::new(error))
+}

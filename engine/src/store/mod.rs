@@ -1,0 +1,187 @@
+//! The store: what the engine keeps on disk. The one place that knows sled.
+//!
+//! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, and a sled
+//! database in `sled/`.
+
+mod journal;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+pub use journal::{JournalReader, JournalWriter};
+
+const FORMAT_FILE: &str = "FORMAT";
+const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
+const FORMAT_PREFIX: &str = "quittance store ";
+const FORMAT_NUMBER: u32 = 1;
+/// Longer than any format file, to read no more than that of a file that is none.
+const MAX_FORMAT_FILE_BYTES: u64 = 64;
+
+/// How much sled writes at a time. A leaf of sled's tree holds up to 17 values, and one that outgrows a quarter of a
+/// segment is written to a file of its own, which sled 0.34.7 never syncs; a leaf full of the largest blocks fits.
+const SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
+
+const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
+
+/// Why a store can't be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("the store {0} is in use by another process: stop that one first")]
+    Locked(PathBuf),
+    /// It was written by a version of Quittance that this one does not know.
+    #[error(
+        "the store {path} has format {found}, this version reads format {FORMAT_NUMBER}: use a newer version"
+    )]
+    NewerFormat {
+        /// The store.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// A folder with other things in it.
+    #[error("{0} is not a Quittance store, and not empty: choose another folder")]
+    NotAStore(PathBuf),
+    /// There is no store.
+    #[error("there is no store at {0}")]
+    Missing(PathBuf),
+    /// The file system said no.
+    #[error("the store at {path} can't be used: {error}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The database is damaged, or failed.
+    #[error("the store's database failed: {0}; if it is damaged, restore the store from a backup")]
+    Database(#[from] sled::Error),
+}
+
+/// An open store. No other process can open it meanwhile.
+#[derive(Debug)]
+pub struct Store {
+    database: sled::Db,
+    database_file: File,
+    blocks: sled::Tree,
+}
+
+impl Store {
+    /// Opens the store in the folder `path`, and makes one where there is nothing.
+    ///
+    /// # Errors
+    /// The folder holds something else, a store that is in use, damaged or of a newer format, or can't be written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if read_format(path)?.is_none() {
+            create(path)?;
+        }
+        Self::open_database(path)
+    }
+
+    /// Opens a store that must be there.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StoreError::Missing`].
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        if read_format(path)?.is_none() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        Self::open_database(path)
+    }
+
+    fn open_database(path: &Path) -> Result<Self, StoreError> {
+        let folder = path.join("sled");
+        let database = sled::Config::new()
+            .path(&folder)
+            .mode(sled::Mode::HighThroughput)
+            .cache_capacity(CACHE_BYTES)
+            .segment_size(SEGMENT_BYTES)
+            // What must be durable is flushed by whoever waits for it.
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| match error {
+                sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
+                    StoreError::Locked(path.to_owned())
+                }
+                other => StoreError::Database(other),
+            })?;
+        let blocks = database.open_tree("blocks")?;
+        let database_path = folder.join("db");
+        let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
+        sync_folder(&folder)?;
+        sync_folder(path)?;
+        Ok(Self { database, database_file, blocks })
+    }
+
+    /// The writing end of the journal. There must be one at a time.
+    ///
+    /// # Errors
+    /// The file system said no.
+    pub fn journal_writer(&self) -> Result<JournalWriter, StoreError> {
+        let file = self.database_file.try_clone().map_err(|error| io(Path::new("sled/db"), error))?;
+        Ok(JournalWriter::new(self.database.clone(), self.blocks.clone(), file))
+    }
+
+    /// A reading end of the journal.
+    #[must_use]
+    pub fn journal_reader(&self) -> JournalReader {
+        JournalReader::new(self.blocks.clone())
+    }
+}
+
+fn io(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), error }
+}
+
+/// Looks at the format without touching anything. None where a store may be made.
+fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
+    let file = path.join(FORMAT_FILE);
+    let text = match File::open(&file) {
+        Ok(open) => {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut std::io::Read::take(open, MAX_FORMAT_FILE_BYTES), &mut text)
+                .map_err(|error| io(&file, error))?;
+            text
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match fs::read_dir(path) {
+                Ok(mut entries) => {
+                    // The making of a store that was cut short leaves this behind, and nothing else.
+                    let is_foreign = |name: std::ffi::OsString| name != UNFINISHED_FORMAT_FILE;
+                    if entries.any(|entry| entry.map_or(true, |entry| is_foreign(entry.file_name()))) {
+                        Err(StoreError::NotAStore(path.to_owned()))
+                    } else {
+                        Ok(None)
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(io(path, error)),
+            };
+        }
+        Err(error) => return Err(io(&file, error)),
+    };
+    let number = text.trim_end().strip_prefix(FORMAT_PREFIX).and_then(|number| number.parse().ok());
+    match number {
+        Some(FORMAT_NUMBER) => Ok(Some(FORMAT_NUMBER)),
+        Some(found) => Err(StoreError::NewerFormat { path: path.to_owned(), found }),
+        None => Err(StoreError::NotAStore(path.to_owned())),
+    }
+}
+
+fn create(path: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(path).map_err(|error| io(path, error))?;
+    // Under another name first, so that a format file is there whole or not at all.
+    let (written, named) = (path.join(UNFINISHED_FORMAT_FILE), path.join(FORMAT_FILE));
+    let mut file = File::create(&written).map_err(|error| io(&written, error))?;
+    writeln!(file, "{FORMAT_PREFIX}{FORMAT_NUMBER}").map_err(|error| io(&written, error))?;
+    file.sync_all().map_err(|error| io(&written, error))?;
+    fs::rename(&written, &named).map_err(|error| io(&named, error))?;
+    sync_folder(path)
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| io(path, error))
+}
