@@ -1,0 +1,3 @@
+//! Who asks: how a request proves which device it is from.
+
+pub mod http_signature;
