@@ -98,9 +98,13 @@ pub fn verify_device_signature(
 }
 
 fn ed25519_key(key: &DeviceKey) -> Result<ed25519_dalek::VerifyingKey, BarcodeError> {
-    let bytes = key.as_bytes().try_into().map_err(|_| BarcodeError::BadKey)?;
+    strict_ed25519_key(key.as_bytes().try_into().map_err(|_| BarcodeError::BadKey)?)
+}
+
+/// An Ed25519 key that is strong and in its one spelling. A point has others, which are read but never written; a key
+/// that names something must have one.
+pub(crate) fn strict_ed25519_key(bytes: &[u8; 32]) -> Result<ed25519_dalek::VerifyingKey, BarcodeError> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| BarcodeError::BadKey)?;
-    // A point has spellings that are read but never written; a device is named by its key, so it must have one.
     let is_canonical = key.to_edwards().compress().as_bytes() == bytes;
     if key.is_weak() || !is_canonical { Err(BarcodeError::BadKey) } else { Ok(key) }
 }

@@ -6,7 +6,7 @@ use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use quittance_ledger::{Currency, DeviceKey, KeyAlgorithm, Name, Timestamp, WalletId};
 
-use crate::device_key::{DeviceSigner, check_device_key};
+use crate::device_key::{DeviceSigner, check_device_key, strict_ed25519_key};
 use crate::error::BarcodeError;
 use crate::origin::Origin;
 use crate::payload::{RequestDetails, push_currency, seconds};
@@ -129,9 +129,7 @@ impl ServerKeys {
     /// # Errors
     /// One of them is not a usable key.
     pub fn new(keys: &[[u8; 32]]) -> Result<Self, BarcodeError> {
-        let keys = keys.iter().map(|key| VerifyingKey::from_bytes(key).map_err(|_| BarcodeError::BadKey));
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        if keys.iter().any(VerifyingKey::is_weak) { Err(BarcodeError::BadKey) } else { Ok(Self(keys)) }
+        keys.iter().map(strict_ed25519_key).collect::<Result<_, _>>().map(Self)
     }
 
     /// Checks a signature of the key that is named so. Ids are short, so two keys may share one.

@@ -183,6 +183,7 @@ fn signatures_have_one_form_and_keys_are_strong() {
     identity[0] = 1;
     // Of small order, of small order, and a second spelling of a point that has another.
     for weak in [[0; 32], identity, [0xFF; 32]] {
+        assert_eq!(ServerKeys::new(&[weak]).err(), Some(BarcodeError::BadKey));
         assert_eq!(check_device_key(&DeviceKey::ed25519(weak)), Err(BarcodeError::BadKey));
     }
     assert_eq!(check_device_key(&DeviceKey::p256([5; 33])), Err(BarcodeError::BadKey));
@@ -246,6 +247,7 @@ fn origins_are_plain() {
 #[test]
 fn untrusted_text_is_shown_escaped_and_short() {
     assert_eq!(Untrusted("pay\u{202e}\u{1b}[31m me").to_string(), "pay\\u{202e}\\u{1b}[31m me");
+    assert_ne!(Untrusted("\\u{202e}").to_string(), Untrusted("\u{202e}").to_string());
     assert!(Untrusted(&"x".repeat(10_000)).to_string().len() < 300);
 }
 

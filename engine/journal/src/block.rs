@@ -79,11 +79,7 @@ impl Block {
 
     /// Its records with their positions.
     pub fn positioned(&self) -> impl DoubleEndedIterator<Item = (Position, &Record)> {
-        let first = self.first.get();
-        self.records
-            .iter()
-            .enumerate()
-            .map(move |(index, record)| (Position::new(first + index as u64), record))
+        self.records.iter().enumerate().map(|(index, record)| (self.first.plus(index as u64), record))
     }
 
     /// Its record at `position`, if it has it.

@@ -201,10 +201,8 @@ impl Ledger {
         }
         if let Purpose::Payment(terms) = &transfer.purpose {
             let key = (transfer.payee, terms.request);
-            // The payee decided at an instant before the event's own, which is when the block was gathered.
-            let expired_long_ago = terms.is_expired(at.minus_millis(60_000));
             let wrong_amount = terms.amount.is_some_and(|asked| asked != transfer.amount);
-            if expired_long_ago || wrong_amount || self.cancelled.contains(&key) {
+            if terms.is_expired(at) || wrong_amount || self.cancelled.contains(&key) {
                 return Err(Breach::RequestTermsBroken(terms.request));
             }
             if terms.usage == Usage::OneTime && !self.paid_once.insert(key) {
