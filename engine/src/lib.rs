@@ -1,7 +1,37 @@
 //! The settlement engine: what performs on a real machine the effects that the pure crates ask for.
 //!
-//! So far it is the store.
+//! [`Engine`] is the whole of it: started on a store and a set of [`Keys`], asked in the words of the ledger, and shut
+//! down. Below it, each wallet lives in a shard actor that alone touches its balance; what the shards decide goes to one
+//! committer, which makes it durable; and the notifier lets those know who wait for it. Nothing leaves the engine before
+//! it is durable, and no transport is known here.
 
+mod actors;
+mod admission;
+mod audit;
+mod checkpoint;
+mod clock;
+mod config;
+mod directory;
+mod engine;
+mod error;
+mod history;
+mod keys;
+mod notifier;
+mod order;
+mod pending;
+mod pin;
+mod recovery;
+mod request;
 mod store;
 
+pub use audit::{AuditError, AuditReport, CurrencyTotal, audit};
+pub use config::EngineConfig;
+pub use engine::Engine;
+pub use error::{EngineError, StartError};
+pub use keys::{KeyError, Keys};
+pub use order::{
+    IssuedPairingCode, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party, PaymentOrder,
+    PaymentRequestState, TransferRecord,
+};
+pub use pin::{Pin, PinError};
 pub use store::{JournalReader, JournalWriter, Store, StoreError};

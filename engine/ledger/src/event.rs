@@ -8,7 +8,7 @@ use crate::money::{Currency, CurrencyCode};
 use crate::payment_request::PaymentRequest;
 use crate::refusal::Refusal;
 use crate::text::Name;
-use crate::transfer::Transfer;
+use crate::transfer::{Purpose, Transfer};
 
 /// A decided fact. The order of the variants is part of the journal's format: new ones go to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,20 @@ impl Event {
             | Self::PinFailuresCleared { .. } => (None, None),
         };
         first.into_iter().chain(second)
+    }
+
+    /// The payment request of the wallet whose state the event changes, if it changes one.
+    #[must_use]
+    pub fn changed_request(&self, wallet: WalletId) -> Option<PaymentRequestId> {
+        match self {
+            Self::TransferSettled(transfer) if transfer.payee == wallet => match transfer.purpose {
+                Purpose::Payment(terms) => Some(terms.request),
+                Purpose::Issue | Purpose::Redemption => None,
+            },
+            Self::PaymentRequestOpened(request) if request.payee == wallet => Some(request.terms.request),
+            Self::PaymentRequestCancelled { payee, request } if *payee == wallet => Some(*request),
+            _ => None,
+        }
     }
 
     /// The account whose state the event changes, if it changes one.

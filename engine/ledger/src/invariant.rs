@@ -120,6 +120,9 @@ impl Ledger {
                 }
                 self.open_wallet(event)?;
             }
+            Event::PinFailed { account } if self.account(*account).is_some_and(Account::is_pin_locked) => {
+                return Err(Breach::OutOfPlace(format!("the PIN of account {account} is locked already")));
+            }
             Event::PaymentRequestCancelled { payee, request } => {
                 self.cancelled.insert((*payee, *request));
             }

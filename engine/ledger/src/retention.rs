@@ -58,6 +58,12 @@ impl<Outcome: Copy> IdWindow<Outcome> {
         self.entries.is_empty()
     }
 
+    /// What became of a transfer, if its id is remembered and it is finished.
+    #[must_use]
+    pub fn outcome(&self, id: TransferId) -> Option<Outcome> {
+        self.entries.get(&id).and_then(|entry| entry.outcome)
+    }
+
     /// Takes an id for a transfer, or says what is known of it.
     ///
     /// # Errors

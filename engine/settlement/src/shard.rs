@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use quittance_ledger::{
-    AccountId, Event, Owner, PaymentRequestId, Purpose, Refusal, RequestState, Timestamp, Transfer, Wallet,
-    WalletId, WalletSnapshot, decide_credit, decide_debit,
+    AccountId, Event, Owner, PaymentRequestId, Refusal, RequestState, Timestamp, Transfer, Wallet, WalletId,
+    WalletSnapshot, decide_credit, decide_debit,
 };
 
 use crate::message::{Effect, Message, Ticket, WalletCommand};
@@ -168,7 +168,7 @@ impl ShardState {
                 let Some(wallet) = self.wallets.get_mut(&id) else { continue };
                 wallet.apply(event);
                 self.dirty_wallets.insert(id);
-                if let Some(request) = changed_request(event, id) {
+                if let Some(request) = event.changed_request(id) {
                     self.dirty_requests.insert((id, request));
                 }
             }
@@ -198,18 +198,5 @@ impl ShardState {
 
     fn assert_hosted_partition(&self, partition: Partition) {
         assert!(self.hosted.contains(&partition), "a shard touches the wallets of its own partitions alone");
-    }
-}
-
-/// The request of the wallet that an event changed, if it changed one.
-fn changed_request(event: &Event, wallet: WalletId) -> Option<PaymentRequestId> {
-    match event {
-        Event::TransferSettled(transfer) if transfer.payee == wallet => match transfer.purpose {
-            Purpose::Payment(terms) => Some(terms.request),
-            Purpose::Issue | Purpose::Redemption => None,
-        },
-        Event::PaymentRequestOpened(request) => Some(request.terms.request),
-        Event::PaymentRequestCancelled { request, .. } => Some(*request),
-        _ => None,
     }
 }

@@ -3,13 +3,17 @@
 //! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, and a sled
 //! database in `sled/`.
 
+mod history;
 mod journal;
+mod state;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+pub(crate) use history::{HistoryBatch, HistoryTree, Subject};
 pub use journal::{JournalReader, JournalWriter};
+pub(crate) use state::{StateBatch, StateTree, StoredState};
 
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
@@ -58,6 +62,9 @@ pub enum StoreError {
     /// The database is damaged, or failed.
     #[error("the store's database failed: {0}; if it is damaged, restore the store from a backup")]
     Database(#[from] sled::Error),
+    /// A checkpoint or an index holds what can't be read.
+    #[error("the store is damaged: a {0} in it can't be read; restore the store from a backup")]
+    Unreadable(&'static str),
 }
 
 /// An open store. No other process can open it meanwhile.
@@ -66,6 +73,8 @@ pub struct Store {
     database: sled::Db,
     database_file: File,
     blocks: sled::Tree,
+    state: sled::Tree,
+    history: sled::Tree,
 }
 
 impl Store {
@@ -112,7 +121,9 @@ impl Store {
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
         sync_folder(&folder)?;
         sync_folder(path)?;
-        Ok(Self { database, database_file, blocks })
+        let state = database.open_tree("state")?;
+        let history = database.open_tree("history")?;
+        Ok(Self { database, database_file, blocks, state, history })
     }
 
     /// The writing end of the journal. There must be one at a time.
@@ -128,6 +139,20 @@ impl Store {
     #[must_use]
     pub fn journal_reader(&self) -> JournalReader {
         JournalReader::new(self.blocks.clone())
+    }
+
+    pub(crate) fn state(&self) -> StateTree {
+        StateTree::new(self.state.clone())
+    }
+
+    pub(crate) fn history(&self) -> HistoryTree {
+        HistoryTree::new(self.history.clone())
+    }
+
+    /// Makes all that was written durable.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.database.flush()?;
+        self.database_file.sync_data().map_err(|error| io(Path::new("sled/db"), error))
     }
 }
 

@@ -1,0 +1,35 @@
+//! The committer's thread: blocks on the disk, so that no actor has to.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use quittance_journal::{Committer, Log};
+
+use super::router::Router;
+use crate::notifier::{Notifier, Published};
+use crate::pending::Done;
+
+/// Starts the thread. It ends when every end of its queue is dropped.
+pub(crate) fn spawn_committer<L: Log + 'static>(
+    committer: Committer<L, Done>,
+    router: Arc<Router>,
+    notifier: actix::Addr<Notifier>,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("committer".to_owned()).spawn(move || {
+        let ended = committer.run(|batch| {
+            let block = batch.block.map(Arc::new);
+            // The shards first: whoever is told next and then asks a shard finds the block posted there.
+            if let Some(block) = &block {
+                router.commit(block);
+            }
+            notifier.do_send(Published { block, done: batch.done });
+        });
+        if let Err(error) = ended {
+            // Nobody knows what is durable now. Whatever this process would say next could be wrong.
+            tracing::error!(%error, "the journal failed: stopping at once, the next start reads what is durable");
+            eprintln!("quittance: the journal failed: {error}; stopping at once");
+            std::process::abort();
+        }
+    })
+}

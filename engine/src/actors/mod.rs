@@ -1,0 +1,12 @@
+//! The actors' shells: they carry messages to the pure machines and perform the effects that come back. Here, and in the
+//! notifier, actix is known, and nowhere else.
+
+mod committer;
+mod router;
+mod shard;
+mod system;
+
+pub(crate) use committer::spawn_committer;
+pub(crate) use router::Router;
+pub(crate) use shard::{ShardActor, ShardCheckpoint};
+pub(crate) use system::Actors;

@@ -1,0 +1,80 @@
+//! Routing: from a wallet to the shard that hosts it.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::{Addr, MailboxError};
+use crossbeam::channel::{Receiver, bounded};
+use quittance_journal::Block;
+use quittance_ledger::{PaymentRequestId, RequestState, WalletId, WalletSnapshot};
+use quittance_settlement::{Message, Partition};
+
+use super::shard::{Commit, Deliver, ReadRequest, ReadWallet, ShardActor, ShardCheckpoint, TakeCheckpoint};
+use crate::error::EngineError;
+use crate::pending::Done;
+
+/// The shards' addresses. They are known once all shards have started, and each shard needs all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Router(OnceLock<Box<[Addr<ShardActor>]>>);
+
+impl Router {
+    pub(super) fn set(&self, shards: Box<[Addr<ShardActor>]>) {
+        assert!(self.0.set(shards).is_ok(), "shards start once");
+    }
+
+    fn shards(&self) -> &[Addr<ShardActor>] {
+        self.0.get().map_or(&[], |shards| shards)
+    }
+
+    fn shard(&self, partition: Partition) -> Option<&Addr<ShardActor>> {
+        let shards = self.shards();
+        shards.get(partition.shard(shards.len()))
+    }
+
+    /// Sends a message to the shard of its wallet. Never waits and never finds the mailbox full: what is under way is
+    /// bounded at admission. Once the shards have ended it is dropped, and whoever waits is told nothing.
+    pub(crate) fn deliver(&self, message: Message, done: Option<Done>) {
+        self.deliver_to(message.partition(), message, done);
+    }
+
+    pub(super) fn deliver_to(&self, partition: Partition, message: Message, done: Option<Done>) {
+        if let Some(shard) = self.shard(partition) {
+            shard.do_send(Deliver { message, done });
+        }
+    }
+
+    /// Tells every shard of a block that became durable.
+    pub(super) fn commit(&self, block: &Arc<Block>) {
+        for shard in self.shards() {
+            shard.do_send(Commit(Arc::clone(block)));
+        }
+    }
+
+    /// A wallet's durable state.
+    pub(crate) async fn wallet(&self, id: WalletId) -> Result<Option<WalletSnapshot>, EngineError> {
+        let shard = self.shard(Partition::of(id)).ok_or(EngineError::Stopping)?;
+        shard.send(ReadWallet(id)).await.map_err(stopped)
+    }
+
+    /// What is durably known of a payment request.
+    pub(crate) async fn request(
+        &self,
+        wallet: WalletId,
+        request: PaymentRequestId,
+    ) -> Result<Option<RequestState>, EngineError> {
+        let shard = self.shard(Partition::of(wallet)).ok_or(EngineError::Stopping)?;
+        shard.send(ReadRequest(wallet, request)).await.map_err(stopped)
+    }
+
+    /// Asks every shard for its checkpoint; as many come as there are shards, unless they end.
+    pub(crate) fn take_checkpoints(&self) -> Receiver<ShardCheckpoint> {
+        let (sender, receiver) = bounded(self.shards().len());
+        for shard in self.shards() {
+            shard.do_send(TakeCheckpoint(sender.clone()));
+        }
+        receiver
+    }
+}
+
+fn stopped(_: MailboxError) -> EngineError {
+    EngineError::Stopping
+}

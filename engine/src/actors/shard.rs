@@ -1,0 +1,166 @@
+//! A shard's actor: hosts the wallets of its partitions on a thread of its own. Each wallet's balance is touched here and
+//! nowhere else, one message at a time, so nothing locks it.
+
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, Message as ActorMessage};
+use crossbeam::channel::Sender;
+use quittance_journal::{Block, Position, Queue, Submission};
+use quittance_ledger::{Event, PaymentRequestId, RequestState, WalletId, WalletSnapshot};
+use quittance_settlement::{Dirty, Effect, Message, Partition, ShardState};
+
+use super::router::Router;
+use crate::clock::Clock;
+use crate::pending::Done;
+
+/// How many reads may wait in a shard's mailbox before readers wait outside. Work that moves units is bounded at
+/// admission instead, because it must never find the mailbox full.
+const MAX_WAITING_READS: usize = 4_096;
+
+pub(crate) struct ShardActor {
+    state: ShardState,
+    hosted: Vec<Partition>,
+    /// Up to where the journal's blocks have been posted here.
+    posted_to: Position,
+    router: Arc<Router>,
+    queue: Queue<Done>,
+    clock: Arc<Clock>,
+    /// Kept between messages for its memory alone.
+    effects: Vec<Effect>,
+}
+
+/// What of a shard changed since its last checkpoint.
+#[derive(Debug)]
+pub(crate) struct ShardCheckpoint {
+    pub(crate) hosted: Vec<Partition>,
+    pub(crate) as_of: Position,
+    pub(crate) dirty: Dirty,
+}
+
+/// A message of the settlement protocol. A command carries whoever waits for its answer.
+pub(super) struct Deliver {
+    pub(super) message: Message,
+    pub(super) done: Option<Done>,
+}
+
+/// A block became durable.
+pub(super) struct Commit(pub(super) Arc<Block>);
+
+/// Asks for a wallet's durable state.
+pub(super) struct ReadWallet(pub(super) WalletId);
+
+/// Asks for what is durably known of a payment request.
+pub(super) struct ReadRequest(pub(super) WalletId, pub(super) PaymentRequestId);
+
+/// Asks for what changed since this was last asked.
+pub(super) struct TakeCheckpoint(pub(super) Sender<ShardCheckpoint>);
+
+impl ActorMessage for Deliver {
+    type Result = ();
+}
+
+impl ActorMessage for Commit {
+    type Result = ();
+}
+
+impl ActorMessage for ReadWallet {
+    type Result = Option<WalletSnapshot>;
+}
+
+impl ActorMessage for ReadRequest {
+    type Result = Option<RequestState>;
+}
+
+impl ActorMessage for TakeCheckpoint {
+    type Result = ();
+}
+
+impl ShardActor {
+    pub(crate) const fn new(
+        state: ShardState,
+        hosted: Vec<Partition>,
+        posted_to: Position,
+        router: Arc<Router>,
+        queue: Queue<Done>,
+        clock: Arc<Clock>,
+    ) -> Self {
+        Self { state, hosted, posted_to, router, queue, clock, effects: Vec::new() }
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAX_WAITING_READS);
+    }
+}
+
+impl Handler<Deliver> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver { message, mut done }: Deliver, _: &mut Self::Context) {
+        // One instant for the decision and for its record: an audit judges the one by the other.
+        let at = self.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.state.handle(message, at, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send(partition, message) => self.router.deliver_to(partition, message, None),
+                // In the queue before this shard takes its next message: so what rests on it comes after it.
+                Effect::Record(event, ticket) => {
+                    let done = if ticket.is_some() { done.take() } else { None };
+                    self.queue.submit(Submission::Record { at, event, done });
+                }
+                Effect::Answer(_, answer) => {
+                    if let Some(done) = done.take() {
+                        self.queue.submit(Submission::Barrier { done: done.answering(answer) });
+                    }
+                }
+            }
+        }
+        self.effects = effects;
+        assert!(done.is_none(), "a command is answered in the call that handles it");
+    }
+}
+
+impl Handler<Commit> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Commit(block): Commit, _: &mut Self::Context) {
+        assert_eq!(block.first, self.posted_to.next(), "a shard posts every block, in order");
+        self.state.commit(block.records.iter().map(|record| &record.event).filter(concerns_wallets));
+        self.posted_to = block.last();
+    }
+}
+
+impl Handler<ReadWallet> for ShardActor {
+    type Result = Option<WalletSnapshot>;
+
+    fn handle(&mut self, ReadWallet(id): ReadWallet, _: &mut Self::Context) -> Self::Result {
+        self.state.wallet(id).map(quittance_ledger::Wallet::snapshot)
+    }
+}
+
+impl Handler<ReadRequest> for ShardActor {
+    type Result = Option<RequestState>;
+
+    fn handle(&mut self, ReadRequest(wallet, request): ReadRequest, _: &mut Self::Context) -> Self::Result {
+        self.state.wallet(wallet)?.requests().get(request).copied()
+    }
+}
+
+impl Handler<TakeCheckpoint> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, TakeCheckpoint(reply): TakeCheckpoint, _: &mut Self::Context) {
+        let dirty = self.state.take_dirty(self.clock.now());
+        let checkpoint = ShardCheckpoint { hosted: self.hosted.clone(), as_of: self.posted_to, dirty };
+        // Whoever asked may have ended; then the journal still holds all of it.
+        let _ = reply.send(checkpoint);
+    }
+}
+
+fn concerns_wallets(event: &&Event) -> bool {
+    event.wallets().next().is_some()
+}

@@ -1,0 +1,238 @@
+//! The engine as a whole: its parts, in the order in which data runs through them, and what may be asked of it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use quittance_barcode::{Origin, ServerKeys};
+use quittance_journal::{Committer, Position, Queue};
+use quittance_ledger::{Timestamp, Wallet};
+use quittance_settlement::{Partition, ShardState};
+
+use crate::actors::{Actors, Router, ShardActor, spawn_committer};
+use crate::admission::Admission;
+use crate::checkpoint::{self, ChangedAccounts, CheckpointTask, Checkpointer};
+use crate::clock::{Clock, system_now};
+use crate::config::EngineConfig;
+use crate::directory::{Directory, Seen};
+use crate::error::{EngineError, StartError};
+use crate::history::History;
+use crate::keys::Keys;
+use crate::notifier::{Notifier, Watchers};
+use crate::pending::{Done, Waiting};
+use crate::recovery::{Recovered, recover};
+use crate::store::Store;
+
+/// A settlement engine on one store.
+///
+/// Its methods are in the files of `request/`, by what they are about. Those that are async answer once all that the
+/// answer rests on is durable, and need no particular runtime; the others do not wait for anything, but may read the disk.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) keys: Keys,
+    pub(crate) published_keys: ServerKeys,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) history: Arc<History>,
+    pub(crate) watchers: Arc<Watchers>,
+    tip: Arc<AtomicU64>,
+    store: Store,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    actors: Actors,
+    committer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
+    checkpoint_tasks: crossbeam::channel::Sender<CheckpointTask>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens the store, reads what is durable, and starts the threads. Blocks until all of that is done.
+    ///
+    /// # Errors
+    /// A setting is out of its range, the store can't be opened or is damaged, or a thread can't be started.
+    pub fn start(config: EngineConfig, keys: Keys) -> Result<Self, StartError> {
+        let shard_count = check(&config)?;
+        let published_keys = keys
+            .published_keys()
+            .map_err(|_| StartError::Damaged("a seal key is not usable: replace it".to_owned()))?;
+        let store = Store::open(&config.store)?;
+        let now = system_now();
+        let admission = Arc::new(Admission::new(config.max_in_flight, config.id_window_ms, now));
+        let recovered = recover(&store, config.id_window_ms, now, Some(&admission))?;
+        recovered.write_checkpoint(&store.state())?;
+        store.sync()?;
+        let Recovered { tip, wallets, register, history, latest, last_mark, .. } = recovered;
+        tracing::info!(position = %tip.position, wallets = wallets.len(), "the journal was read");
+
+        let clock = Arc::new(Clock::new(latest));
+        let (committer, queue) = Committer::new(store.journal_writer()?, tip, config.max_in_flight);
+        let directory = Arc::new(Directory::new(register, queue.clone(), Arc::clone(&clock)));
+        let history = Arc::new(history);
+        let router = Arc::new(Router::default());
+        let watchers = Arc::new(Watchers::default());
+        let published_to = Arc::new(AtomicU64::new(tip.position.get()));
+        let (checkpoint_tasks, tasks) = checkpoint::channel();
+
+        let notifier = Notifier {
+            directory: Arc::clone(&directory),
+            admission: Arc::clone(&admission),
+            history: Arc::clone(&history),
+            watchers: Arc::clone(&watchers),
+            tip: Arc::clone(&published_to),
+            checkpointer: checkpoint_tasks.clone(),
+        };
+        let shards = shards(shard_count, wallets.into_values(), tip.position, &router, &queue, &clock);
+        drop(queue);
+        let (actors, notifier) = Actors::start(shards, notifier, &router)?;
+        let committer =
+            spawn_committer(committer, Arc::clone(&router), notifier).map_err(StartError::Thread)?;
+        let checkpointer = Checkpointer {
+            state: store.state(),
+            history: Arc::clone(&history),
+            router: Arc::clone(&router),
+            clock: Arc::clone(&clock),
+            accounts: ChangedAccounts::new(store.state(), tip.position),
+            interval: Duration::from_millis(config.checkpoint_interval_ms),
+            last_mark,
+        };
+        let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
+        let threads = Threads { actors, committer, checkpointer, checkpoint_tasks };
+        Ok(Self {
+            config,
+            keys,
+            published_keys,
+            clock,
+            admission,
+            directory,
+            router,
+            history,
+            watchers,
+            tip: published_to,
+            store,
+            threads: Mutex::new(Some(threads)),
+        })
+    }
+
+    /// Lets nothing more in, finishes what was let in, writes a last checkpoint and ends the threads. Blocks until all of
+    /// that is done; a second call does nothing. The store is free for others once the engine is dropped.
+    pub fn shutdown(&self) {
+        let Some(threads) = self.threads.lock().take() else { return };
+        pollster::block_on(self.admission.drain());
+        self.watchers.close();
+        // An end that is gone already has said why.
+        let _ = threads.checkpoint_tasks.send(CheckpointTask::Stop);
+        join(threads.checkpointer, "checkpointer");
+        threads.actors.stop();
+        self.directory.close();
+        join(threads.committer, "committer");
+        if let Err(error) = self.store.sync() {
+            tracing::error!(%error, "the last checkpoint may not be on the disk: the next start reads more of the journal");
+        }
+    }
+
+    /// The engine's time: never goes back, also not from one start to the next.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The origin that barcodes carry.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.config.origin
+    }
+
+    /// The server's keys.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The position of the last record that is durable and published.
+    #[must_use]
+    pub fn tip(&self) -> Position {
+        Position::new(self.tip.load(Ordering::Acquire))
+    }
+
+    /// Waits, if need be, until what was seen is durable.
+    pub(crate) async fn durably<T>(&self, seen: Seen<T>) -> Result<T, EngineError> {
+        if !seen.is_durable {
+            let (done, waiting) = self.pending()?;
+            self.directory.wait(done)?;
+            waiting.durable().await?;
+        }
+        Ok(seen.value)
+    }
+
+    /// A pair to send through the queue and to wait with.
+    pub(crate) fn pending(&self) -> Result<(Done, Waiting), EngineError> {
+        Ok(Done::new(self.admission.permit()?))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn check(config: &EngineConfig) -> Result<NonZeroUsize, StartError> {
+    let bad = |field, problem| Err(StartError::Config { field, problem });
+    let Some(shards) = NonZeroUsize::new(config.shards).filter(|n| n.get() <= EngineConfig::MAX_SHARDS)
+    else {
+        return bad("shards", "not from 1 to 64");
+    };
+    if !(1..=EngineConfig::MAX_IN_FLIGHT).contains(&config.max_in_flight) {
+        return bad("max_in_flight", "not from 1 to 1048576");
+    }
+    if !(1..=EngineConfig::MAX_ID_WINDOW_MS).contains(&config.id_window_ms) {
+        return bad("id_window_ms", "not from 1 ms to 31 days");
+    }
+    if config.checkpoint_interval_ms == 0 || config.pairing_code_lifetime_ms == 0 {
+        return bad("checkpoint_interval_ms or pairing_code_lifetime_ms", "zero: give at least 1 ms");
+    }
+    Ok(shards)
+}
+
+/// Deals the partitions, and the wallets in them, out to the shards.
+fn shards(
+    count: NonZeroUsize,
+    wallets: impl Iterator<Item = Wallet>,
+    posted_to: Position,
+    router: &Arc<Router>,
+    queue: &Queue<Done>,
+    clock: &Arc<Clock>,
+) -> Vec<ShardActor> {
+    let hosted = |shard| Partition::all().filter(move |partition| partition.shard(count.get()) == shard);
+    let mut states: Vec<_> = (0..count.get()).map(|shard| ShardState::new(hosted(shard))).collect();
+    for wallet in wallets {
+        let shard = Partition::of(wallet.id()).shard(count.get());
+        if let Some(state) = states.get_mut(shard) {
+            state.restore(wallet);
+        }
+    }
+    let actor = |(shard, state)| {
+        let (router, clock) = (Arc::clone(router), Arc::clone(clock));
+        ShardActor::new(state, hosted(shard).collect(), posted_to, router, queue.clone(), clock)
+    };
+    states.into_iter().enumerate().map(actor).collect()
+}
+
+fn join(thread: JoinHandle<()>, name: &'static str) {
+    if thread.join().is_err() {
+        tracing::error!(name, "a thread panicked");
+    }
+}

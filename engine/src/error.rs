@@ -1,0 +1,76 @@
+//! What can come of asking the engine, beside an answer.
+
+use quittance_barcode::BarcodeError;
+use quittance_journal::{LogError, ReplayError};
+use quittance_ledger::Refusal;
+
+use crate::store::StoreError;
+
+/// Why the engine did not do what it was asked. Nothing has moved.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A rule says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The PIN is wrong, which was counted.
+    #[error("the PIN is wrong, {attempts_left} attempts are left")]
+    PinWrong {
+        /// How many more wrong PINs the account bears.
+        attempts_left: u8,
+    },
+    /// The barcode can't be paid.
+    #[error(transparent)]
+    Barcode(#[from] BarcodeError),
+    /// The barcode was sealed by a till that is no longer trusted, or not the payee's.
+    #[error("the till that sealed the barcode is not trusted any more")]
+    TillNotTrusted,
+    /// The barcode leaves the amount to the payer, who did not say it.
+    #[error("the barcode leaves the amount open")]
+    AmountMissing,
+    /// The payer was shown another currency than the barcode's.
+    #[error("the barcode asks for another currency")]
+    CurrencyDiffers,
+    /// As much is under way as may be.
+    #[error("too much is under way: try again")]
+    Overloaded,
+    /// The engine is shutting down, or has stopped.
+    #[error("the engine is stopping: try again")]
+    Stopping,
+    /// The machine has no randomness.
+    #[error("the machine gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] LogError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was read from the store makes no sense.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store can't be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal can't be read to its end.
+    #[error(transparent)]
+    Journal(#[from] ReplayError),
+    /// What a checkpoint or an index says can't be read.
+    #[error("the store is damaged: {0}; restore it from a backup")]
+    Damaged(String),
+    /// A setting is out of its range.
+    #[error("the setting {field} is {problem}")]
+    Config {
+        /// Which.
+        field: &'static str,
+        /// What is amiss, and what would be right.
+        problem: &'static str,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}

@@ -1,0 +1,86 @@
+//! The notifier: fans a block that became durable out to all who wait for it.
+//!
+//! The order matters. First the history knows the block, then those are told who wait for an answer, and then the event
+//! streams are woken: so whoever is told of a transfer also finds it. A slow reader costs nothing here, because a stream
+//! reads the history at its own pace and only the newest position is kept for it.
+
+mod watchers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix::{Actor, Context, Handler, Message};
+use crossbeam::channel::Sender;
+use quittance_journal::{Block, Position, Record};
+use quittance_ledger::{AccountId, Event};
+
+pub(crate) use watchers::Watchers;
+
+use crate::admission::Admission;
+use crate::checkpoint::CheckpointTask;
+use crate::directory::Directory;
+use crate::history::{History, transfer_record};
+use crate::pending::Done;
+
+pub(crate) struct Notifier {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) history: Arc<History>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) tip: Arc<AtomicU64>,
+    pub(crate) checkpointer: Sender<CheckpointTask>,
+}
+
+/// What the committer made durable together.
+pub(crate) struct Published {
+    pub(crate) block: Option<Arc<Block>>,
+    pub(crate) done: Vec<Done>,
+}
+
+impl Message for Published {
+    type Result = ();
+}
+
+impl Actor for Notifier {
+    type Context = Context<Self>;
+}
+
+impl Handler<Published> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, Published { block, done }: Published, _: &mut Self::Context) {
+        let Some(block) = block else {
+            done.into_iter().for_each(Done::tell);
+            return;
+        };
+        let parties = self.history.append(&block, |wallet| self.directory.owner(wallet));
+        self.directory.published(&block);
+        self.tip.store(block.last().get(), Ordering::Release);
+        for (position, record) in block.positioned() {
+            if let Some(record) = transfer_record(position, record) {
+                self.admission.complete(&record);
+            }
+        }
+        done.into_iter().for_each(Done::tell);
+        self.watchers.wake(&parties);
+        // Only ends when the checkpointer does, which is when the engine does.
+        let _ = self.checkpointer.send(CheckpointTask::Block(block));
+    }
+}
+
+/// Which accounts a record is told to.
+pub(crate) fn told_to(
+    record: &Record,
+    owner: impl Fn(quittance_ledger::WalletId) -> Option<AccountId>,
+) -> [Option<AccountId>; 2] {
+    match &record.event {
+        Event::TransferSettled(transfer) | Event::TransferRefused(transfer, _) => {
+            let (payer, payee) = (owner(transfer.payer), owner(transfer.payee));
+            [payer, payee.filter(|_| payer != payee)]
+        }
+        _ => [None, None],
+    }
+}
+
+/// The newest position of each account that a block is told to.
+pub(crate) type Parties = std::collections::HashMap<AccountId, Position>;
