@@ -149,6 +149,13 @@ impl Store {
         HistoryTree::new(self.history.clone())
     }
 
+    /// Cuts a wallet's checkpoint short, as no engine would.
+    #[cfg(test)]
+    pub(crate) fn damage_state(&self) {
+        let (key, value) = self.state.scan_prefix(b"w").next().unwrap().unwrap();
+        self.state.insert(key, &value[..value.len() - 1]).unwrap();
+    }
+
     /// Makes all that was written durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.database.flush()?;

@@ -1,0 +1,144 @@
+//! What an audit finds: each test damages a sound store in one way.
+
+use std::path::Path;
+
+use pollster::block_on;
+use quittance_journal::{Committer, Submission, Tip};
+use quittance_ledger::{Amount, Authority, Event, Purpose, Timestamp, Transfer, TransferId, WalletSnapshot};
+
+use super::*;
+use crate::config::EngineConfig;
+use crate::engine::Engine;
+use crate::keys::Keys;
+use crate::order::OperatorOrder;
+use crate::store::{HistoryBatch, StateBatch};
+
+fn transfer_id(n: u8) -> TransferId {
+    let [_, _, a, b, c, d, e, f] = system_now().as_millis().to_be_bytes();
+    TransferId::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n]).unwrap()
+}
+
+fn amount(minor: u64) -> Amount {
+    Amount::new(minor).unwrap()
+}
+
+/// A store with one wallet that was issued units into, in three transfers; gives the wallet.
+fn sound_store(folder: &Path) -> WalletSnapshot {
+    let config = EngineConfig::new(folder.join("store"), "http://127.0.0.1:7400".parse().unwrap());
+    let engine = Engine::start(config, Keys::load_or_create(&folder.join("keys")).unwrap()).unwrap();
+    block_on(async {
+        let eur = Currency::new("EUR".parse().unwrap(), None).unwrap();
+        engine.register_currency(eur).await.unwrap();
+        let kind = quittance_ledger::AccountKind::Person;
+        let (account, _) = engine.open_account(None, "Ada".parse().unwrap(), kind).await.unwrap();
+        let wallet = engine.open_wallet(account.id, None, eur.code(), None).await.unwrap();
+        for n in 1..=3 {
+            let order = OperatorOrder {
+                id: transfer_id(n),
+                wallet: wallet.id,
+                amount: amount(100),
+                currency: eur.code(),
+                reference: None,
+            };
+            engine.issue(order).await.unwrap();
+        }
+        engine.wallet(crate::order::Party::Operator, wallet.id).await.unwrap()
+    })
+}
+
+fn damaged(damage: impl FnOnce(&Store, WalletSnapshot)) -> AuditError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let wallet = sound_store(folder.path());
+    let sound = audit(&path).unwrap();
+    assert_eq!((sound.settled, sound.totals[0].in_circulation), (3, 300));
+    let store = Store::open_existing(&path).unwrap();
+    damage(&store, wallet);
+    store.sync().unwrap();
+    drop(store);
+    audit(&path).unwrap_err()
+}
+
+/// Appends an event that no engine would have decided.
+fn append(store: &Store, event: Event) {
+    let tip = replay(&store.journal_reader(), Position::START, |_| Ok::<_, ReplayError>(())).unwrap();
+    assert_ne!(tip, Tip::GENESIS);
+    let (committer, queue) = Committer::<_, ()>::new(store.journal_writer().unwrap(), tip, 1);
+    queue.submit(Submission::Record { at: system_now(), event, done: None });
+    drop(queue);
+    committer.run(|_| {}).unwrap();
+}
+
+#[test]
+fn a_wallet_that_was_changed_in_the_checkpoint_is_found() {
+    let error = damaged(|store, wallet| {
+        let mut batch = StateBatch::default();
+        batch.wallet(&WalletSnapshot { posted: wallet.posted + 1, ..wallet }).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    assert!(matches!(&error, AuditError::CheckpointDiffers(what) if what.starts_with("wallet")), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_is_ahead_of_the_journal_is_found() {
+    let error = damaged(|store, _| {
+        let mut batch = StateBatch::default();
+        batch.directory(Position::new(1_000)).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    let AuditError::Unreadable(StartError::Journal(ReplayError::Short { needed, .. })) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(needed, Position::new(1_000));
+}
+
+#[test]
+fn a_notification_that_would_be_missed_is_found() {
+    let error = damaged(|store, wallet| {
+        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+        let positions = store.history().after(Subject::Account(account), Position::START, 10).unwrap();
+        assert_eq!(positions.len(), 3);
+        let mut batch = HistoryBatch::default();
+        batch.positions(Subject::Account(account), &[positions[0], positions[2]]);
+        store.history().write(batch).unwrap();
+    });
+    assert!(matches!(&error, AuditError::IndexDiffers(what) if what.starts_with("account")), "{error}");
+}
+
+#[test]
+fn a_transfer_out_of_nothing_is_found() {
+    let error = damaged(|store, wallet| {
+        let transfer = Transfer {
+            id: transfer_id(9),
+            payer: wallet.id,
+            payee: WalletId::from_bytes([9; 16]).unwrap(),
+            amount: amount(1),
+            currency: wallet.currency,
+            purpose: Purpose::Redemption,
+            authority: Authority::Operator,
+            reference: None,
+        };
+        append(store, Event::TransferSettled(transfer));
+    });
+    assert!(matches!(&error, AuditError::Breach { breach: Breach::LegImpossible(..), .. }), "{error}");
+}
+
+#[test]
+fn a_pin_that_is_guessed_past_its_lock_is_found() {
+    let error = damaged(|store, wallet| {
+        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+        (0..=quittance_ledger::MAX_PIN_FAILURES).for_each(|_| append(store, Event::PinFailed { account }));
+    });
+    assert!(matches!(&error, AuditError::Breach { breach: Breach::OutOfPlace(_), .. }), "{error}");
+}
+
+#[test]
+fn what_can_not_be_read_is_named() {
+    let error = damaged(|store, _| {
+        let mut batch = StateBatch::default();
+        batch.time_mark(Timestamp::EPOCH, Position::START).unwrap();
+        store.state().write(batch).unwrap();
+        store.damage_state();
+    });
+    assert!(error.to_string().contains("wallet in it can't be read"), "{error}");
+}
