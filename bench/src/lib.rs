@@ -1,0 +1,154 @@
+//! What the benches share: an engine on a store of its own, with parties that can pay each other.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pollster::block_on;
+use quittance_barcode::DeviceSigner;
+use quittance_engine::{
+    Engine, EngineConfig, Keys, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party,
+    PaymentOrder,
+};
+use quittance_ledger::{
+    AccountKind, Amount, Currency, CurrencyCode, KeyAlgorithm, Timestamp, TransferId, Usage, WalletId,
+};
+use tempfile::TempDir;
+
+/// Whatever keeps a bench from being set up.
+pub type SetupError = Box<dyn Error + Send + Sync>;
+
+const PIN: &str = "1234";
+
+/// What each wallet is issued: enough for any number of payments of one minor unit.
+const FUNDS: u64 = 1_000_000_000_000;
+
+static IDS: AtomicU64 = AtomicU64::new(0);
+
+/// A new transfer id, made at `now`.
+///
+/// # Errors
+/// Never: the bytes are those of a time-ordered id.
+pub fn transfer_id(now: Timestamp) -> Result<TransferId, SetupError> {
+    let [_, _, a, b, c, d, e, f] = now.as_millis().to_be_bytes();
+    let [_, g, h, i, j, k, l, m] = IDS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ok(TransferId::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, g, h, i, j, k, l, m])?)
+}
+
+/// An account with one device and one wallet.
+#[derive(Debug)]
+pub struct Holder {
+    /// The device.
+    pub device: PairedDevice,
+    /// The wallet, in EUR.
+    pub wallet: WalletId,
+}
+
+/// An engine, and accounts on it that hold units.
+#[derive(Debug)]
+pub struct World {
+    /// The engine.
+    pub engine: Engine,
+    /// The accounts, at least one.
+    pub holders: Vec<Holder>,
+    /// The currency of every wallet.
+    pub currency: CurrencyCode,
+    _folder: TempDir,
+}
+
+impl World {
+    /// Starts an engine with so many accounts.
+    ///
+    /// # Errors
+    /// The engine does not start or refuses something.
+    pub fn new(accounts: usize) -> Result<Self, SetupError> {
+        let folder = tempfile::tempdir()?;
+        let config = EngineConfig::new(folder.path().join("store"), "http://127.0.0.1:7400".parse()?);
+        let engine = Engine::start(config, Keys::load_or_create(&folder.path().join("keys"))?)?;
+        let currency: CurrencyCode = "EUR".parse()?;
+        block_on(engine.register_currency(Currency::new(currency, None)?))?;
+        let mut holders = Vec::with_capacity(accounts);
+        for number in 0..accounts {
+            holders.push(block_on(open_holder(&engine, number, currency))?);
+        }
+        Ok(Self { engine, holders, currency, _folder: folder })
+    }
+
+    /// An order to issue one minor unit into the wallet of the holder of this number, counted round.
+    ///
+    /// # Errors
+    /// There is no holder.
+    pub fn issue_order(&self, number: usize) -> Result<OperatorOrder, SetupError> {
+        let holder = self.holder(number)?;
+        Ok(OperatorOrder {
+            id: transfer_id(self.engine.now())?,
+            wallet: holder.wallet,
+            amount: Amount::new(1)?,
+            currency: self.currency,
+            reference: None,
+        })
+    }
+
+    /// The text of a reusable barcode that asks for one minor unit to be paid to a holder.
+    ///
+    /// # Errors
+    /// The engine refuses the request.
+    pub fn barcode(&self, number: usize) -> Result<String, SetupError> {
+        let holder = self.holder(number)?;
+        let new = NewPaymentRequest {
+            id: None,
+            wallet: holder.wallet,
+            amount: Some(Amount::new(1)?),
+            currency: self.currency,
+            usage: Usage::Reusable,
+            expires_at: None,
+            reference: None,
+            description: None,
+        };
+        let request = block_on(self.engine.open_request(Party::Account(holder.device.account), new))?;
+        Ok(self.engine.barcode_of(&request.request)?)
+    }
+
+    /// An order of a holder to pay a barcode.
+    ///
+    /// # Errors
+    /// There is no holder.
+    pub fn payment_order(&self, payer: usize, barcode: &str) -> Result<PaymentOrder, SetupError> {
+        Ok(PaymentOrder {
+            id: transfer_id(self.engine.now())?,
+            payer: self.holder(payer)?.wallet,
+            barcode: barcode.to_owned(),
+            amount: None,
+            currency: None,
+            pin: PIN.parse()?,
+        })
+    }
+
+    /// A holder, counted round.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn holder(&self, number: usize) -> Result<&Holder, SetupError> {
+        let index = number.checked_rem(self.holders.len()).unwrap_or(0);
+        self.holders.get(index).ok_or_else(|| "a world has at least one account".into())
+    }
+}
+
+async fn open_holder(engine: &Engine, number: usize, currency: CurrencyCode) -> Result<Holder, SetupError> {
+    let name = format!("Account {number}").parse()?;
+    let (account, code) = engine.open_account(None, name, AccountKind::Business).await?;
+    let mut secret = [1; 32];
+    secret.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+    let key = DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &secret)?.public();
+    let pairing = PairingOrder { code: code.code, key, name: "device".parse()?, pin: PIN.parse()? };
+    let device = engine.pair_device(pairing).await?;
+    let wallet = engine.open_wallet(account.id, None, currency, None).await?.id;
+    let funds = OperatorOrder {
+        id: transfer_id(engine.now())?,
+        wallet,
+        amount: Amount::new(FUNDS)?,
+        currency,
+        reference: None,
+    };
+    engine.issue(funds).await?;
+    Ok(Holder { device, wallet })
+}
