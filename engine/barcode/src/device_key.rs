@@ -81,7 +81,7 @@ pub fn verify_device_signature(
     message: &[u8],
     signature: &[u8; 64],
 ) -> Result<(), BarcodeError> {
-    let broken = |_| BarcodeError::BrokenSeal;
+    let broken = |_| BarcodeError::BadSignature;
     match key.algorithm() {
         KeyAlgorithm::Ed25519 => {
             let signature = ed25519_dalek::Signature::from_bytes(signature);
@@ -90,11 +90,19 @@ pub fn verify_device_signature(
         KeyAlgorithm::P256 => {
             let signature = p256::ecdsa::Signature::from_slice(signature).map_err(broken)?;
             if signature.normalize_s() != signature {
-                return Err(BarcodeError::BrokenSeal);
+                return Err(BarcodeError::BadSignature);
             }
             p256_key(key)?.verify(message, &signature).map_err(broken)
         }
     }
+}
+
+/// Brings a P-256 signature into the one form that [`verify_device_signature`] takes, with the lower `s`. Keys in a
+/// phone's hardware give either.
+#[must_use]
+pub fn lower_p256_signature(signature: &[u8; 64]) -> Option<[u8; 64]> {
+    let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+    Some(signature.normalize_s().to_bytes().into())
 }
 
 fn ed25519_key(key: &DeviceKey) -> Result<ed25519_dalek::VerifyingKey, BarcodeError> {

@@ -6,8 +6,8 @@ pub enum BarcodeError {
     /// Longer than any barcode, or not in the alphabet.
     #[error("not a payment barcode: scan it again")]
     NotABarcode,
-    /// It opens another server's page.
-    #[error("the barcode is for another server than {0}")]
+    /// A barcode, or a till's certificate, of another server.
+    #[error("it is for another server than {0}: use that server's app or page")]
     OtherServer(String),
     /// A version from the future.
     #[error("the barcode has version {0}, this version reads 1: update the software")]
@@ -21,6 +21,11 @@ pub enum BarcodeError {
     /// The signature does not fit.
     #[error("the barcode's seal is broken: it is forged or damaged, do not pay")]
     BrokenSeal,
+    /// A device's signature, of something else than a barcode, does not fit.
+    #[error(
+        "the signature does not fit the key and what was signed: sign exactly what is sent, a P-256 one with low s"
+    )]
+    BadSignature,
     /// The certificate of the till does not fit.
     #[error("the till's certificate is broken: the barcode is forged or damaged, do not pay")]
     BrokenCertificate,
@@ -42,4 +47,22 @@ pub enum BarcodeError {
     /// Nothing to render, or too much.
     #[error("the text does not fit a QR code of this error correction: choose a lower one")]
     TooLong,
+    /// The picture has too many bytes or pixels.
+    #[error("the picture is too large: send at most 8 MiB and 4096 pixels on a side")]
+    ImageTooLarge,
+    /// Neither PNG nor JPEG.
+    #[error("the picture is neither PNG nor JPEG: send one of these")]
+    ImageFormat,
+    /// The file of the picture does not decode.
+    #[error("the picture is damaged: take it again")]
+    ImageDamaged,
+    /// No code in the picture can be read.
+    #[error("no barcode was found in the picture: take it closer, straighter and in better light")]
+    NothingFound,
+    /// More than one code in the picture may be meant.
+    #[error("there are several barcodes in the picture: take one of them alone")]
+    SeveralBarcodes,
+    /// The text is no till certificate.
+    #[error("not a till certificate: fetch it from the server again")]
+    NotACertificate,
 }

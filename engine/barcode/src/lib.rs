@@ -30,9 +30,12 @@
 //! # Types
 //!
 //! A text climbs a ladder: [`SealedBarcode::parse`] reads it, [`SealedBarcode::verify`] checks the seal, and only a
-//! [`VerifiedBarcode`] says what is to be paid. What has not been verified is shown, if at all, as [`Untrusted`].
+//! [`VerifiedBarcode`] says what is to be paid. What has not been verified is shown, if at all, as [`Untrusted`]; so is
+//! what [`decode_image`] reads off a photograph.
 
 mod bytes;
+mod capture;
+mod certificate_text;
 mod device_key;
 mod error;
 mod origin;
@@ -42,7 +45,8 @@ mod render;
 mod seal;
 mod untrusted;
 
-pub use device_key::{DeviceSigner, check_device_key, verify_device_signature};
+pub use capture::{MAX_IMAGE_BYTES, MAX_IMAGE_SIDE_PIXELS, decode_image};
+pub use device_key::{DeviceSigner, check_device_key, lower_p256_signature, verify_device_signature};
 pub use error::BarcodeError;
 pub use origin::Origin;
 pub use parse::{MAX_TEXT_BYTES, SealedBarcode, Sealer, VerifiedBarcode};

@@ -29,25 +29,38 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, BarcodeError> {
         let upper = text.to_ascii_uppercase();
-        let authority = upper
-            .strip_prefix("HTTPS://")
-            .or_else(|| upper.strip_prefix("HTTP://"))
-            .ok_or(BarcodeError::BadOrigin)?;
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+        let (scheme, authority) = upper.split_once("://").ok_or(BarcodeError::BadOrigin)?;
+        let default_port = match scheme {
+            "HTTPS" => 443,
+            "HTTP" => 80,
+            _ => return Err(BarcodeError::BadOrigin),
         };
-        let is_host_byte =
-            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-        let has_good_host = !host.is_empty() && host.bytes().all(is_host_byte);
-        let has_good_port =
-            port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
-        if has_good_host && has_good_port && upper.len() <= MAX_ORIGIN_BYTES {
-            Ok(Self(upper))
-        } else {
-            Err(BarcodeError::BadOrigin)
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, read_port(port)?),
+            None => (authority, default_port),
+        };
+        if !host.split('.').all(is_label) {
+            return Err(BarcodeError::BadOrigin);
         }
+        // The port that goes without saying is left out, so that a server has one spelling.
+        let origin = if port == default_port {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{host}:{port}")
+        };
+        if origin.len() <= MAX_ORIGIN_BYTES { Ok(Self(origin)) } else { Err(BarcodeError::BadOrigin) }
     }
+}
+
+fn read_port(text: &str) -> Result<u16, BarcodeError> {
+    let port = text.parse().ok().filter(|port: &u16| *port != 0 && port.to_string() == text);
+    port.ok_or(BarcodeError::BadOrigin)
+}
+
+/// What stands between a host's dots (RFC 1123).
+fn is_label(label: &str) -> bool {
+    let is_label_byte = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+    !label.is_empty() && label.bytes().all(is_label_byte) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 impl fmt::Display for Origin {

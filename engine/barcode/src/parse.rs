@@ -7,7 +7,7 @@ use crate::bytes::Reader;
 use crate::device_key::verify_device_signature;
 use crate::error::BarcodeError;
 use crate::origin::Origin;
-use crate::payload::{RequestDetails, read_seconds};
+use crate::payload::{RequestDetails, VERSION, read_seconds};
 use crate::seal::{Domain, KeyId, ServerKeys, certified, message};
 
 /// The longest text that is looked at.
@@ -26,10 +26,10 @@ pub struct SealedBarcode {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Till {
-    device: DeviceKey,
-    certified_until: Timestamp,
-    signature: [u8; 64],
+pub(crate) struct Till {
+    pub(crate) device: DeviceKey,
+    pub(crate) certified_until: Timestamp,
+    pub(crate) signature: [u8; 64],
 }
 
 /// Who sealed a barcode.
@@ -65,6 +65,7 @@ impl SealedBarcode {
         let payload = text
             .strip_prefix(&origin.prefix())
             .ok_or_else(|| BarcodeError::OtherServer(origin.to_string()))?;
+        check_version(payload)?;
         let payload = BASE32_NOPAD.decode(payload.as_bytes()).map_err(|_| BarcodeError::Malformed("text"))?;
         let mut reader = Reader::new(&payload);
         let (details, key, by_till) = RequestDetails::decode(&mut reader)?;
@@ -97,13 +98,25 @@ impl SealedBarcode {
         if !keys.verify(self.key, &message(Domain::Certificate, &self.origin, &certified), &till.signature)? {
             return Err(BarcodeError::BrokenCertificate);
         }
-        verify_device_signature(&till.device, &signed, &self.seal)?;
+        verify_device_signature(&till.device, &signed, &self.seal).map_err(|error| match error {
+            BarcodeError::BadSignature => BarcodeError::BrokenSeal,
+            other => other,
+        })?;
         let sealer = Sealer::Till { device: till.device, certified_until: till.certified_until };
         Ok(VerifiedBarcode { details: self.details, sealer })
     }
 }
 
-fn read_till(reader: &mut Reader<'_>) -> Result<Till, BarcodeError> {
+/// Reads the version alone: what comes after it in a later version may not even be base32.
+fn check_version(payload: &str) -> Result<(), BarcodeError> {
+    let start = payload.get(..8).and_then(|start| BASE32_NOPAD.decode(start.as_bytes()).ok());
+    match start.as_deref() {
+        Some([version, ..]) if *version != VERSION => Err(BarcodeError::UnknownVersion(*version)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn read_till(reader: &mut Reader<'_>) -> Result<Till, BarcodeError> {
     const FIELD: &str = "till certificate";
     let device = match reader.byte(FIELD)? {
         1 => DeviceKey::ed25519(reader.array(FIELD)?),

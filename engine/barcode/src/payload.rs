@@ -115,7 +115,7 @@ pub(crate) fn push_currency(bytes: &mut Vec<u8>, currency: &Currency) {
     }
 }
 
-fn read_currency(reader: &mut Reader<'_>, is_private: bool) -> Result<Currency, BarcodeError> {
+pub(crate) fn read_currency(reader: &mut Reader<'_>, is_private: bool) -> Result<Currency, BarcodeError> {
     const FIELD: &str = "currency";
     let bad = || BarcodeError::Malformed(FIELD);
     let (code, exponent): (CurrencyCode, _) = if is_private {

@@ -151,14 +151,14 @@ impl ServerKeys {
 /// What a till keeps to make barcodes without the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TillCertificate {
-    origin: Origin,
-    key: KeyId,
-    device: DeviceKey,
-    payee: WalletId,
-    currency: Currency,
-    payee_name: Name,
-    expires_at: Timestamp,
-    signature: [u8; 64],
+    pub(crate) origin: Origin,
+    pub(crate) key: KeyId,
+    pub(crate) device: DeviceKey,
+    pub(crate) payee: WalletId,
+    pub(crate) currency: Currency,
+    pub(crate) payee_name: Name,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) signature: [u8; 64],
 }
 
 impl TillCertificate {
@@ -188,7 +188,7 @@ impl TillCertificate {
     }
 }
 
-const fn algorithm_number(algorithm: KeyAlgorithm) -> u8 {
+pub(crate) const fn algorithm_number(algorithm: KeyAlgorithm) -> u8 {
     match algorithm {
         KeyAlgorithm::Ed25519 => 1,
         KeyAlgorithm::P256 => 2,

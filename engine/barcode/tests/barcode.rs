@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use quittance_barcode::{
     BarcodeError, DeviceSigner, ErrorCorrection, Origin, Rendering, RequestDetails, SealedBarcode, Sealer,
     ServerKey, ServerKeys, TillCertificate, Untrusted, VerifiedBarcode, check_device_key,
-    verify_device_signature,
+    lower_p256_signature, verify_device_signature,
 };
 use quittance_ledger::{
     Amount, Currency, DeviceKey, KeyAlgorithm, PaymentRequestId, Timestamp, Usage, WalletId,
@@ -113,6 +113,9 @@ fn any_changed_bit_of_the_payload_is_refused() {
         newer[0] = 2;
         let newer = format!("{prefix}/P/{}", BASE32_NOPAD.encode(&newer[..3]));
         assert_eq!(open(&newer), Err(BarcodeError::UnknownVersion(2)));
+        // Whatever a later version has in place of base32.
+        let newer = BASE32_NOPAD.encode(&[2, 0, 0, 0, 0]);
+        assert_eq!(open(&format!("{prefix}/P/{newer}.a/b")), Err(BarcodeError::UnknownVersion(2)));
     }
 }
 
@@ -178,7 +181,18 @@ fn signatures_have_one_form_and_keys_are_strong() {
         borrow = i32::from(difference < 0);
         high[32 + index] = difference.rem_euclid(256) as u8;
     }
-    assert!(verify_device_signature(&signer.public(), b"message", &high).is_err());
+    let verify = |signature| verify_device_signature(&signer.public(), b"message", signature);
+    assert_eq!(verify(&high), Err(BarcodeError::BadSignature));
+    assert_eq!(
+        (lower_p256_signature(&high), lower_p256_signature(&signature)),
+        (Some(signature), Some(signature))
+    );
+    assert_eq!(lower_p256_signature(&[0; 64]), None);
+    // Of a barcode, it is the seal that does not fit.
+    let mut forged = texts()[1].clone().into_bytes();
+    let middle_of_seal = forged.len() - 50;
+    forged[middle_of_seal] = if forged[middle_of_seal] == b'A' { b'B' } else { b'A' };
+    assert_eq!(open(std::str::from_utf8(&forged).unwrap()), Err(BarcodeError::BrokenSeal));
     let mut identity = [0; 32];
     identity[0] = 1;
     // Of small order, of small order, and a second spelling of a point that has another.
@@ -230,8 +244,27 @@ fn origins_are_plain() {
     for good in ["http://127.0.0.1:8080", "https://pay.example.com"] {
         assert_eq!(good.parse::<Origin>().unwrap().as_str(), good.to_uppercase());
     }
+    for (text, origin) in [
+        ("https://x:443", "HTTPS://X"),
+        ("http://x:80", "HTTP://X"),
+        ("http://x:443", "HTTP://X:443"),
+        ("https://x:80", "HTTPS://X:80"),
+    ] {
+        assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
+    }
     for bad in [
         "",
+        "https://a:0",
+        "https://a:0443",
+        "https://a:+443",
+        "https://:443",
+        "https://.",
+        "https://a..b",
+        "https://.a",
+        "https://a.",
+        "https://-a",
+        "https://a-.b",
+        "https://a:1:2",
         "pay.example.com",
         "ftp://a",
         "https://",
@@ -299,4 +332,59 @@ proptest! {
         let _ = open(&format!("HTTPS://PAY.EXAMPLE.COM/P/{text}"));
         let _ = open(&format!("HTTPS://PAY.EXAMPLE.COM/P/{}", BASE32_NOPAD.encode(&payload)));
     }
+}
+
+#[test]
+fn a_till_keeps_its_certificate_in_a_file() {
+    for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::P256] {
+        let (certificate, signer) = till(algorithm);
+        let text = certificate.to_text().unwrap();
+        let read = |text: &str| TillCertificate::parse(text, &origin());
+        let kept = read(&text).unwrap();
+        assert_eq!(kept, certificate);
+        assert_eq!(kept.verify(&keys()), Ok(()));
+        let RequestDetails { payee, currency, payee_name, .. } = details();
+        assert_eq!((kept.payee(), kept.currency(), kept.payee_name()), (payee, &currency, &payee_name));
+        assert_eq!(kept.device_key(), &signer.public());
+        assert_eq!(kept.expires_at(), NOW.plus_millis(3_600_000));
+        for length in 0..text.len() {
+            assert!(read(&text[..length]).is_err(), "cut off at {length}");
+        }
+        for bit in 0..text.len() * 8 {
+            let mut changed = text.clone().into_bytes();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let Ok(changed) = String::from_utf8(changed) else { continue };
+            let read = read(&changed).and_then(|certificate| certificate.verify(&keys()));
+            assert!(read.is_err(), "bit {bit}");
+        }
+        assert!(read(&format!("{text}AA")).is_err());
+        let other = "https://evil.example.com".parse().unwrap();
+        assert!(matches!(TillCertificate::parse(&text, &other), Err(BarcodeError::OtherServer(_))));
+        assert_eq!(certificate.verify(&ServerKeys::default()), Err(BarcodeError::UnknownKey));
+    }
+    assert_eq!(
+        TillCertificate::parse("QUITTANCE-TILL-2:AAAA", &origin()),
+        Err(BarcodeError::NotACertificate)
+    );
+}
+
+/// The longest certificate there is still reads.
+#[test]
+fn a_certificate_has_room_for_the_longest_texts() {
+    let origin: Origin = format!("https://{}", "a".repeat(56)).parse().unwrap();
+    let signer = till(KeyAlgorithm::P256).1;
+    let currency = Currency::new("X-ABCDEFGHI".parse().unwrap(), Some(12)).unwrap();
+    let name = (1..=255).rev().find_map(|length| "€".repeat(length).parse().ok()).unwrap();
+    let payee = details().payee;
+    let made = server().certify(&origin, signer.public(), payee, currency, name, NOW).unwrap();
+    assert_eq!(TillCertificate::parse(&made.to_text().unwrap(), &origin), Ok(made));
+}
+
+/// The text of a till's certificate. If this fails, tills in the field can't read theirs: give it a new number.
+#[test]
+fn certificate_text_1_stays_readable() {
+    let fixture = include_str!("till_certificate_1.txt").trim_end();
+    let certificate = till(KeyAlgorithm::Ed25519).0;
+    assert_eq!(certificate.to_text().unwrap(), fixture);
+    assert_eq!(TillCertificate::parse(fixture, &origin()), Ok(certificate));
 }
