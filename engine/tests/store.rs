@@ -89,3 +89,34 @@ fn what_is_no_store_of_ours_is_refused_and_left_alone() {
     assert!(matches!(Store::open(folder.path()), Err(StoreError::NotAStore(_))));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+/// sled ends its log where it finds damage and says nothing, so what it says last is not believed.
+#[test]
+fn a_journal_that_lost_its_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let tip = commit(&Store::open(&path).unwrap(), Tip::GENESIS, 0..10);
+    let (before, end) = (folder.path().join("before"), path.join("END"));
+    fs::create_dir(&before).unwrap();
+    for entry in fs::read_dir(path.join("sled")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), before.join(entry.file_name())).unwrap();
+        }
+    }
+    let old_end = fs::read(&end).unwrap();
+    commit(&Store::open(&path).unwrap(), tip, 10..20);
+    // The database as it was, under the end mark as it is.
+    for entry in fs::read_dir(&before).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), path.join("sled").join(entry.file_name())).unwrap();
+    }
+    for opened in [Store::open(&path), Store::open_existing(&path)] {
+        assert!(matches!(opened, Err(StoreError::BlocksLost(at)) if at == Position::new(11)), "{opened:?}");
+    }
+    // A mark that is behind is what a loss of power leaves.
+    fs::write(&end, old_end).unwrap();
+    assert_eq!(read(&Store::open(&path).unwrap(), Position::START).unwrap().1, tip);
+    fs::write(&end, [7; 64]).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::EndMark(_))));
+}

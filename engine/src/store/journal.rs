@@ -4,17 +4,27 @@ use std::fs::File;
 
 use quittance_journal::{Log, LogError, LogReader, Position};
 
+use super::end_mark::{EndMark, Mark};
+
 /// The writing end.
 #[derive(Debug)]
 pub struct JournalWriter {
     database: sled::Db,
     blocks: sled::Tree,
     database_file: File,
+    end: EndMark,
+    /// The last block that was appended and not flushed.
+    appended: Option<Mark>,
 }
 
 impl JournalWriter {
-    pub(super) const fn new(database: sled::Db, blocks: sled::Tree, database_file: File) -> Self {
-        Self { database, blocks, database_file }
+    pub(super) const fn new(
+        database: sled::Db,
+        blocks: sled::Tree,
+        database_file: File,
+        end: EndMark,
+    ) -> Self {
+        Self { database, blocks, database_file, end, appended: None }
     }
 }
 
@@ -22,7 +32,10 @@ impl Log for JournalWriter {
     fn append(&mut self, first: Position, block: &[u8]) -> Result<(), LogError> {
         let key = first.get().to_be_bytes();
         match self.blocks.compare_and_swap(key, None::<&[u8]>, Some(block)).map_err(store_error)? {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.appended = Some(Mark::of(first, block));
+                Ok(())
+            }
             Err(_) => Err(LogError::Fenced(first)),
         }
     }
@@ -30,7 +43,9 @@ impl Log for JournalWriter {
     fn flush(&mut self) -> Result<(), LogError> {
         self.database.flush().map_err(store_error)?;
         // sled's flush writes the file but asks for neither its metadata nor the disk's own cache.
-        self.database_file.sync_data().map_err(store_error)
+        self.database_file.sync_data().map_err(store_error)?;
+        // Only now: the mark must never be ahead of what is durable.
+        self.appended.take().map_or(Ok(()), |mark| self.end.write(mark)).map_err(store_error)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The store: what the engine keeps on disk. The one place that knows sled.
 //!
-//! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, and a sled
-//! database in `sled/`.
+//! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, a sled database in
+//! `sled/`, and a file `END` that says where the journal ends.
 
+mod end_mark;
 mod history;
 mod journal;
 mod state;
@@ -11,10 +12,14 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use end_mark::{EndMark, Mark, Reading};
+use quittance_journal::Position;
+
 pub(crate) use history::{HistoryBatch, HistoryTree, Subject};
 pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
 
+const END_FILE: &str = "END";
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
@@ -62,6 +67,18 @@ pub enum StoreError {
     /// The database is damaged, or failed.
     #[error("the store's database failed: {0}; if it is damaged, restore the store from a backup")]
     Database(#[from] sled::Error),
+    /// The journal ends before the end mark, or with another block.
+    #[error(
+        "the store is damaged: the journal's block at position {0} was on the disk and is not there as it was; \
+         restore the store from a backup"
+    )]
+    BlocksLost(Position),
+    /// The end mark can't be read.
+    #[error(
+        "the store is damaged: {0} can't be read, so nobody can tell whether the journal is whole; restore the store \
+         from a backup, or remove the file to go on with what the journal holds"
+    )]
+    EndMark(PathBuf),
     /// A checkpoint or an index holds what can't be read.
     #[error("the store is damaged: a {0} in it can't be read; restore the store from a backup")]
     Unreadable(&'static str),
@@ -70,6 +87,7 @@ pub enum StoreError {
 /// An open store. No other process can open it meanwhile.
 #[derive(Debug)]
 pub struct Store {
+    path: PathBuf,
     database: sled::Db,
     database_file: File,
     blocks: sled::Tree,
@@ -120,10 +138,11 @@ impl Store {
         let database_path = folder.join("db");
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
         sync_folder(&folder)?;
+        check_end(&path.join(END_FILE), &blocks)?;
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;
-        Ok(Self { database, database_file, blocks, state, history })
+        Ok(Self { path: path.to_owned(), database, database_file, blocks, state, history })
     }
 
     /// The writing end of the journal. There must be one at a time.
@@ -131,8 +150,9 @@ impl Store {
     /// # Errors
     /// The file system said no.
     pub fn journal_writer(&self) -> Result<JournalWriter, StoreError> {
-        let file = self.database_file.try_clone().map_err(|error| io(Path::new("sled/db"), error))?;
-        Ok(JournalWriter::new(self.database.clone(), self.blocks.clone(), file))
+        let file = self.database_file.try_clone().map_err(|error| io(&self.path, error))?;
+        let (end, _) = open_end(&self.path.join(END_FILE))?;
+        Ok(JournalWriter::new(self.database.clone(), self.blocks.clone(), file, end))
     }
 
     /// A reading end of the journal.
@@ -159,12 +179,37 @@ impl Store {
     /// Makes all that was written durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.database.flush()?;
-        self.database_file.sync_data().map_err(|error| io(Path::new("sled/db"), error))
+        self.database_file.sync_data().map_err(|error| io(&self.path, error))?;
+        let end = self.path.join(END_FILE);
+        open_end(&end)?.0.sync().map_err(|error| io(&end, error))
     }
 }
 
 fn io(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), error }
+}
+
+fn open_end(path: &Path) -> Result<(EndMark, Reading), StoreError> {
+    EndMark::open(path).map_err(|error| io(path, error))
+}
+
+/// Sees that the journal reaches as far as it ever did, and marks where it ends now.
+fn check_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
+    let (mut end, reading) = open_end(path)?;
+    match reading {
+        Reading::Damaged => return Err(StoreError::EndMark(path.to_owned())),
+        Reading::Marked(mark) => {
+            let block = blocks.get(mark.first.get().to_be_bytes())?;
+            if block.is_none_or(|block| Mark::of(mark.first, &block) != mark) {
+                return Err(StoreError::BlocksLost(mark.first));
+            }
+        }
+        Reading::Blank => {}
+    }
+    let Some((first, block)) = blocks.last()? else { return Ok(()) };
+    let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
+    let mark = Mark::of(Position::new(u64::from_be_bytes(first)), &block);
+    end.write(mark).and_then(|()| end.sync()).map_err(|error| io(path, error))
 }
 
 /// Looks at the format without touching anything. None where a store may be made.

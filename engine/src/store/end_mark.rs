@@ -1,0 +1,142 @@
+//! The end mark: where the journal ended when it was last made durable, kept outside the database.
+//!
+//! sled takes a damaged stretch of its log for the place where a crash cut it off, and silently goes on from there without
+//! what follows. The mark is what contradicts it. It is written after each flush and not synced on the way, so it may be
+//! behind the journal after a loss of power, but it is never ahead: a journal that ends before it has lost blocks.
+//!
+//! Two slots, written in turn, so that one of them is whole whenever the power goes:
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | how many times a mark was written, little-endian: the higher slot counts |
+//! | 8 | position of the last block's first record, little-endian |
+//! | 32 | BLAKE3 hash of the block's bytes |
+//! | 16 | BLAKE3 hash, cut, of what stands before |
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use quittance_journal::Position;
+
+const SLOT_BYTES: usize = 64;
+/// Far enough apart that no write of one touches the sector of the other.
+const SLOT_DISTANCE_BYTES: u64 = 4_096;
+
+/// The last block of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) first: Position,
+    pub(super) block_hash: [u8; 32],
+}
+
+/// The file that holds the mark.
+#[derive(Debug)]
+pub(super) struct EndMark {
+    file: File,
+    writes: u64,
+}
+
+/// What a file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// No mark was ever written.
+    Blank,
+    /// The journal ended here, or later.
+    Marked(Mark),
+    /// There was a mark, and it can't be read.
+    Damaged,
+}
+
+impl Mark {
+    /// The mark of a journal whose last block this is.
+    pub(super) fn of(first: Position, block: &[u8]) -> Self {
+        Self { first, block_hash: *blake3::hash(block).as_bytes() }
+    }
+}
+
+impl EndMark {
+    /// Opens the file, which is made where it is missing, and reads it.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Reading)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let slots = [read_slot(&file, 0)?, read_slot(&file, 1)?];
+        let newest = slots.into_iter().flatten().max_by_key(|(writes, _)| *writes);
+        let writes = newest.map_or(0, |(writes, _)| writes);
+        let reading = match newest {
+            Some((_, mark)) => Reading::Marked(mark),
+            None if file.metadata()?.len() == 0 => Reading::Blank,
+            None => Reading::Damaged,
+        };
+        Ok((Self { file, writes }, reading))
+    }
+
+    /// Writes the mark. The block is durable.
+    pub(super) fn write(&mut self, mark: Mark) -> io::Result<()> {
+        self.writes = self.writes.saturating_add(1);
+        let mut slot = Vec::with_capacity(SLOT_BYTES);
+        slot.extend_from_slice(&self.writes.to_le_bytes());
+        slot.extend_from_slice(&mark.first.get().to_le_bytes());
+        slot.extend_from_slice(&mark.block_hash);
+        let check = check_of(&slot);
+        slot.extend_from_slice(&check);
+        self.file.write_all_at(&slot, offset(self.writes % 2))
+    }
+
+    /// Makes the mark durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+const fn offset(slot: u64) -> u64 {
+    slot.saturating_mul(SLOT_DISTANCE_BYTES)
+}
+
+fn check_of(bytes: &[u8]) -> [u8; 16] {
+    let mut check = [0; 16];
+    blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut check);
+    check
+}
+
+fn read_slot(file: &File, slot: u64) -> io::Result<Option<(u64, Mark)>> {
+    let mut bytes = [0; SLOT_BYTES];
+    match file.read_exact_at(&mut bytes, offset(slot)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let (said, check) = bytes.split_at(SLOT_BYTES - 16);
+    let parsed = || {
+        let (writes, rest) = said.split_first_chunk::<8>()?;
+        let (first, rest) = rest.split_first_chunk::<8>()?;
+        let (block_hash, _) = rest.split_first_chunk::<32>()?;
+        let first = Position::new(u64::from_le_bytes(*first));
+        Some((u64::from_le_bytes(*writes), Mark { first, block_hash: *block_hash }))
+    };
+    Ok(parsed().filter(|_| check_of(said) == check))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_whole_mark_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("END");
+        let (mut end, reading) = EndMark::open(&path).unwrap();
+        assert_eq!(reading, Reading::Blank);
+        let mark = |n: u64| Mark::of(Position::new(n), &n.to_le_bytes());
+        for n in 1..=5 {
+            end.write(mark(n)).unwrap();
+            assert_eq!(EndMark::open(&path).unwrap().1, Reading::Marked(mark(n)));
+        }
+        // The fifth is in slot 1. One that was torn leaves the fourth; with both torn, it shows that there was one.
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[0xFF], offset(1) + 20).unwrap();
+        assert_eq!(EndMark::open(&path).unwrap().1, Reading::Marked(mark(4)));
+        file.write_all_at(&[0xFF], offset(0) + 20).unwrap();
+        assert_eq!(EndMark::open(&path).unwrap().1, Reading::Damaged);
+    }
+}
