@@ -1,5 +1,18 @@
-//! The HTTP gateway: what stands between clients and the engine.
+//! The HTTP gateway and the command line: what stands between clients and the engine.
 //!
-//! So far it is how devices sign their requests.
+//! It lets callers in, reads what they ask, has the engine do it, and tells them what came of it. It decides nothing
+//! about money. `API.md` says what it answers.
 
+mod app;
 pub mod auth;
+mod body;
+pub mod cli;
+pub mod client;
+mod problem;
+mod route;
+mod server;
+mod streams;
+mod strict;
+mod view;
+
+pub use server::{ServerSettings, serve};

@@ -1,3 +1,12 @@
-//! Who asks: how a request proves which device it is from.
+//! Who asks: how a request proves which device it is from, or that it is the operator's.
 
+mod asked;
+mod caller;
+mod device;
 pub mod http_signature;
+pub(crate) mod nonces;
+mod operator;
+
+pub(crate) use asked::{Asked, Presented, no_query};
+pub(crate) use caller::Caller;
+pub(crate) use device::{NEW_DEVICE, check_device_request};

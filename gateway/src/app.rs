@@ -1,0 +1,70 @@
+//! What every route has at hand.
+
+use std::sync::Arc;
+
+use http::Uri;
+use quittance_engine::Engine;
+use tokio::sync::{Semaphore, watch};
+
+use crate::auth::nonces::Nonces;
+use crate::problem::Problem;
+use crate::server::ServerSettings;
+use crate::streams::Streams;
+
+/// How many pictures are looked at together. Each takes a whole core while it lasts.
+const MAX_PICTURES_AT_ONCE: usize = 2;
+
+/// The state of the server.
+pub(crate) struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: ServerSettings,
+    pub(crate) nonces: Nonces,
+    pub(crate) streams: Streams,
+    pub(crate) pictures: Arc<Semaphore>,
+    /// Says that some device was revoked, so that its streams end at once.
+    pub(crate) revocations: watch::Sender<()>,
+    /// Whether the server is stopping.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// The public origin as clients sign it.
+    origin: String,
+}
+
+impl App {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        settings: ServerSettings,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            nonces: Nonces::new(engine.now().as_secs()),
+            streams: Streams::new(settings.max_streams_per_account),
+            pictures: Arc::new(Semaphore::new(MAX_PICTURES_AT_ONCE)),
+            revocations: watch::Sender::new(()),
+            origin: engine.origin().as_str().to_ascii_lowercase(),
+            engine,
+            settings,
+            stopping,
+        }
+    }
+
+    /// The server's public origin in lower case.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The target URI that a client signs to ask for this.
+    pub(crate) fn target_uri(&self, uri: &Uri) -> String {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        format!("{}{path}", self.origin)
+    }
+
+    /// Reads from the engine where that blocks.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Engine) -> T + Send + 'static,
+    {
+        let engine = Arc::clone(&self.engine);
+        tokio::task::spawn_blocking(move || read(&engine)).await.map_err(|error| Problem::internal(&error))
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line.
+
+mod audit;
+mod config;
+pub mod demo;
+pub mod serve;
+pub mod till;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a command did not do what it was told. One line, in lower case, with what to do about it.
+pub type CliError = Box<dyn Error + Send + Sync>;
+
+/// A settlement engine for mobile barcode payments.
+///
+/// Payees show a barcode, payers scan and confirm it, and the server settles the payment and tells both.
+#[derive(Parser)]
+#[command(name = "quittance", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server until it is told to stop (SIGTERM or Ctrl-C)
+    Serve(serve::ServeArgs),
+    /// Show a payment from end to end on this machine
+    Demo(demo::DemoArgs),
+    /// Check a stopped store against every invariant, without changing it
+    Audit(audit::AuditArgs),
+    /// Make a payment barcode offline, with a till's own key
+    Till(till::TillArgs),
+}
+
+/// Runs the program: reads the arguments, does what they say, and tells on stderr why if it can't.
+///
+/// Exits with 0, with 1 when the command failed, or with 2 when the arguments make no sense.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_asked_for = !error.use_stderr();
+            // Nobody is left to tell if this fails.
+            let _ = error.print();
+            return if is_asked_for { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quittance: {}", one_line(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), CliError> {
+    // It needs no runtime, and takes the whole machine if it is let.
+    if let Command::Audit(args) = command {
+        return audit::run(&args);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime could not be started: {error}"))?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Till(args) => till::run(args).await,
+            Command::Audit(args) => audit::run(&args),
+        }
+    })
+}
+
+fn one_line(error: &dyn Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense_and_every_command_has_help() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        for command in command.get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The engine's errors as problems. What failed inside goes to the log, and never to the client.
+
+use http::StatusCode;
+use quittance_engine::EngineError;
+
+use super::Problem;
+
+/// How long a client waits before it asks again. Work under way is done within milliseconds.
+const RETRY_SECS: u32 = 1;
+/// How long a restart may take.
+const RESTART_SECS: u32 = 5;
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Refused(refusal) => refusal.into(),
+            EngineError::PinWrong { attempts_left } => {
+                Self::from(quittance_ledger::Refusal::PinWrong).with_member("attempts_left", attempts_left)
+            }
+            EngineError::Barcode(error) => Self::from(error).at("/barcode"),
+            EngineError::TillNotTrusted => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "till-not-trusted",
+                "The till is not trusted",
+                error.to_string(),
+                "do not pay, and ask the payee for a barcode of another till",
+            )
+            .at("/barcode"),
+            EngineError::AmountMissing => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "amount-missing",
+                "The amount is missing",
+                error.to_string(),
+                "ask the payer for the amount and send it",
+            )
+            .at("/amount"),
+            EngineError::CurrencyDiffers => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "barcode-currency-differs",
+                "The barcode asks for another currency",
+                error.to_string(),
+                "decode the barcode and show the payer its currency",
+            )
+            .at("/currency"),
+            EngineError::Overloaded => Self::overloaded(error.to_string()),
+            EngineError::Stopping => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "The server is stopping",
+                error.to_string(),
+                "send the same request again once the server is back",
+            )
+            .retry_after_secs(RESTART_SECS),
+            EngineError::Journal(error) => Self::internal(&error),
+            EngineError::Store(error) => Self::internal(&error),
+            EngineError::Random(_) | EngineError::Damaged(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl Problem {
+    /// Too much is under way.
+    pub(crate) fn overloaded(detail: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "The server is busy",
+            detail,
+            "send the same request again after the seconds in retry-after",
+        )
+        .retry_after_secs(RETRY_SECS)
+    }
+
+    /// Something failed that is nobody's to know but the operator's.
+    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The server failed",
+            "the server failed to answer; its log says why",
+            "send the same request again later, and tell the operator if it goes on",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[test]
+    fn what_failed_inside_is_not_told() {
+        let problem = Problem::from(EngineError::Damaged("block 17 at /var/lib".to_owned()));
+        let (status, _, body) = problem.into_json();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!body.to_string().contains("17"));
+    }
+
+    #[test]
+    fn a_wrong_pin_says_how_many_are_left_and_overload_when_to_come_back() {
+        let (status, _, body) = Problem::from(EngineError::PinWrong { attempts_left: 2 }).into_json();
+        assert_eq!((status, &body["attempts_left"]), (StatusCode::FORBIDDEN, &2.into()));
+        for error in [EngineError::Overloaded, EngineError::Stopping] {
+            let (status, headers, _) = Problem::from(error).into_json();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(headers.contains_key(RETRY_AFTER));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Problems of the request itself, before anyone looks at what it asks.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use quittance_barcode::Untrusted;
+
+use super::Problem;
+
+impl Problem {
+    /// No such route.
+    pub(crate) fn route_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "route-unknown",
+            "There is nothing here",
+            "no route has this path",
+            "check the path: the routes begin with /v1/ and have no slash at their end",
+        )
+    }
+
+    /// The route has other methods. Which ones the router adds.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The route has other methods",
+            "the route does not take this method",
+            "use one of the methods that the header allow names",
+        )
+    }
+
+    /// The body has more bytes than are read.
+    pub(crate) fn body_too_large(max_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "The body is too large",
+            format!("the body has more than {max_bytes} bytes"),
+            "send less",
+        )
+        .closing()
+    }
+
+    /// The body did not come in time.
+    pub(crate) fn body_slow(limit: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body-slow",
+            "The body came too slowly",
+            format!("the body was not there within {} s", limit.as_secs()),
+            "send the request again, over a better connection",
+        )
+        .closing()
+    }
+
+    /// The body broke off.
+    pub(crate) fn body_broken() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body-broken",
+            "The body broke off",
+            "the body ended before it was whole",
+            "send the request again",
+        )
+        .closing()
+    }
+
+    /// A body where none belongs.
+    pub(crate) fn body_unexpected() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body-unexpected",
+            "The route takes no body",
+            "there is a body where none belongs",
+            "send the request without a body",
+        )
+    }
+
+    /// A body of another type.
+    pub(crate) fn content_type(accepted: &'static str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content-type-unsupported",
+            "The content type is not supported",
+            format!("the body's content type is not {accepted}"),
+            format!("send {accepted}, and say so in content-type"),
+        )
+        .at("content-type")
+    }
+
+    /// The request took longer than it may.
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timed-out",
+            "The request took too long",
+            format!("there was no answer within {} s; what was asked for may still happen", limit.as_secs()),
+            "send the same request with the same id again, which does nothing twice",
+        )
+        .retry_after_secs(1)
+    }
+
+    /// Not JSON.
+    pub(crate) fn json_malformed(line: usize, column: usize) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "json-malformed",
+            "The body is not JSON",
+            format!("the body stops being JSON at line {line}, column {column}"),
+            "send one JSON object in UTF-8",
+        )
+        .with_member("line", line)
+        .with_member("column", column)
+    }
+
+    /// A member or parameter that is needed is not there.
+    pub(crate) fn field_missing(field: String) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "field-missing",
+            "Something is missing",
+            format!("{} is missing", Untrusted(&field)),
+            "send it",
+        )
+        .at(field)
+    }
+
+    /// A member or parameter that the route does not have.
+    pub(crate) fn field_unknown(field: &str) -> Self {
+        let shown = Untrusted(field).to_string();
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "field-unknown",
+            "Something is not known",
+            format!("{shown} is not known here"),
+            "leave it out, or check how it is spelt",
+        )
+        .at(shown)
+    }
+
+    /// A member or parameter that came twice.
+    pub(crate) fn field_repeated(field: &str) -> Self {
+        let shown = Untrusted(field).to_string();
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "field-repeated",
+            "Something came twice",
+            format!("{shown} came more than once"),
+            "send it once",
+        )
+        .at(shown)
+    }
+
+    /// A member, parameter or part of the path with a value it can't have. `why` may be as `what is amiss: mend`.
+    pub(crate) fn field_invalid(field: String, why: &str) -> Self {
+        let (detail, mend) = match why.split_once(": ") {
+            Some((detail, mend)) => (detail.to_owned(), mend.to_owned()),
+            None => (why.to_owned(), "change it accordingly".to_owned()),
+        };
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "field-invalid",
+            "Something can't be as it is",
+            format!("{}: {detail}", Untrusted(&field)),
+            mend,
+        )
+        .at(field)
+    }
+}

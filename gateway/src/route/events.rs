@@ -1,0 +1,191 @@
+//! The stream of an account's transfers, as server-sent events.
+//!
+//! Each stream reads the journal's index by itself, from where its client is: nobody is waited for, and nothing is kept
+//! for a client that is slow or gone. What it is told twice it knows by the position.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::{HeaderMap, StatusCode};
+use quittance_engine::TransferRecord;
+use quittance_journal::Position;
+use quittance_ledger::{AccountId, DeviceId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::Answer;
+use crate::app::App;
+use crate::auth::{Asked, Caller};
+use crate::problem::Problem;
+use crate::streams::StreamSlot;
+use crate::view::TransferView;
+
+const MAX_PAGE_TRANSFERS: usize = 100;
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+const LAST_EVENT_ID: &str = "last-event-id";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhoseEvents {
+    account: Option<AccountId>,
+}
+
+#[derive(Serialize)]
+struct Notice {
+    direction: Direction,
+    transfer: TransferView,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Incoming,
+    Outgoing,
+}
+
+pub(super) async fn follow(State(app): State<Arc<App>>, asked: Asked) -> Answer<Response> {
+    let whose: WhoseEvents = asked.query()?;
+    let account = asked.caller.account(whose.account, "account")?;
+    app.engine.account(account).await?;
+    let slot = app.streams.open(account).ok_or_else(too_many)?;
+    let changes = app.engine.watch_account(account);
+    let cursor = cursor(&asked.parts.headers, app.engine.tip())?;
+    let device = match &asked.caller {
+        Caller::Device(device) => Some(device.device),
+        Caller::Operator => None,
+    };
+    let (revocations, stopping) = (app.revocations.subscribe(), app.stopping.clone());
+    let page = Vec::new().into_iter();
+    let feed = Feed { app, account, device, cursor, page, changes, revocations, stopping, _slot: slot };
+    let events = stream::unfold(feed, |mut feed| async {
+        feed.next().await.map(|event| (Ok::<_, Infallible>(event), feed))
+    });
+    Ok(Sse::new(events).into_response())
+}
+
+/// Where a client goes on.
+fn cursor(headers: &HeaderMap, tip: Position) -> Result<Position, Problem> {
+    let invalid = |why| Problem::field_invalid(LAST_EVENT_ID.to_owned(), why);
+    let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(tip) };
+    let number = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = number.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        invalid("not an event's id: send the id of the last event that came, or leave it out")
+    })?;
+    let cursor = Position::new(number);
+    // Such a client would wait for ever and miss what happens meanwhile.
+    if cursor > tip {
+        return Err(invalid("ahead of all events: leave it out, and read the transfers of the wallets anew"));
+    }
+    Ok(cursor)
+}
+
+fn too_many() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-streams",
+        "Too many streams",
+        "the account has as many event streams open as it may have",
+        "close one that is no longer read, and then open this one",
+    )
+    .retry_after_secs(15)
+}
+
+struct Feed {
+    app: Arc<App>,
+    account: AccountId,
+    device: Option<DeviceId>,
+    /// The last event that was sent.
+    cursor: Position,
+    page: std::vec::IntoIter<TransferRecord>,
+    changes: watch::Receiver<Position>,
+    revocations: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+    _slot: StreamSlot,
+}
+
+impl Feed {
+    /// The next event; none at the end of the stream.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            self.revocations.borrow_and_update();
+            if self.is_over() {
+                return None;
+            }
+            if let Some(record) = self.page.next() {
+                self.cursor = record.position;
+                return self.event(&record);
+            }
+            // Before the read, so that what becomes durable during it is seen as a change.
+            self.changes.borrow_and_update();
+            let (account, cursor) = (self.account, self.cursor);
+            let page = self
+                .app
+                .read(move |engine| engine.account_transfers(account, cursor, MAX_PAGE_TRANSFERS))
+                .await;
+            match page {
+                Ok(Ok(page)) => self.page = page.into_iter(),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "an event stream ends: the journal can't be read");
+                    return None;
+                }
+                Err(_) => return None,
+            }
+            if self.page.len() > 0 {
+                continue;
+            }
+            tokio::select! {
+                changed = self.changes.changed() => changed.ok()?,
+                revoked = self.revocations.changed() => revoked.ok()?,
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                () = tokio::time::sleep(COMMENT_EVERY) => return Some(Event::default().comment("")),
+            }
+        }
+    }
+
+    /// Whether the server stops, or the device is trusted no longer.
+    fn is_over(&self) -> bool {
+        let is_revoked = self.device.is_some_and(|device| self.app.engine.paired_device(device).is_err());
+        is_revoked || *self.stopping.borrow()
+    }
+
+    fn event(&self, record: &TransferRecord) -> Option<Event> {
+        let engine = &self.app.engine;
+        let is_payer = engine.owner(record.transfer.payer) == Some(self.account);
+        let direction = if is_payer { Direction::Outgoing } else { Direction::Incoming };
+        let name = if record.refusal.is_some() { "transfer.refused" } else { "transfer.settled" };
+        let notice = Notice { direction, transfer: TransferView::new(engine, record).ok()? };
+        let event = Event::default().id(record.position.to_string()).event(name);
+        event.json_data(notice).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_goes_on_where_its_client_is() {
+        let tip = Position::new(20);
+        let read = |value: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(LAST_EVENT_ID, HeaderValue::from_static(value));
+            }
+            cursor(&headers, tip)
+        };
+        assert_eq!(read(None).unwrap(), tip);
+        assert_eq!(read(Some("0")).unwrap(), Position::START);
+        assert_eq!(read(Some("20")).unwrap(), tip);
+        for bad in ["21", "", "-1", "+1", "1.0", "abc", "99999999999999999999999"] {
+            let problem = read(Some(bad)).unwrap_err();
+            assert_eq!(problem.field(), Some(LAST_EVENT_ID), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A JSON body.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::Fault;
+use crate::problem::Problem;
+
+const JSON: &str = "application/json";
+
+/// Whether a header says that the body is of this media type, with whatever parameters.
+pub(crate) fn is_media_type(headers: &HeaderMap, name: &HeaderName, media_type: &str) -> bool {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
+}
+
+/// Reads a JSON body into `T`, whose members and no others must be there, each once.
+pub(crate) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    if !is_media_type(headers, &CONTENT_TYPE, JSON) {
+        return Err(Problem::content_type(JSON));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        match error.classify() {
+            Category::Data => data_problem(pointer, &error),
+            Category::Syntax | Category::Eof | Category::Io => malformed(&error),
+        }
+    })?;
+    reader.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::json_malformed(error.line(), error.column())
+}
+
+fn data_problem(pointer: String, error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match Fault::read(message.strip_suffix(&place).unwrap_or(&message)) {
+        Fault::Missing(name) => Problem::field_missing(member(pointer, &name)),
+        // The path has the name then, and serde's message only as much of it as its quotes leave clear.
+        Fault::Unknown(_) if !pointer.is_empty() => Problem::field_unknown(&pointer),
+        Fault::Unknown(name) => Problem::field_unknown(&member(pointer, &name)),
+        Fault::Repeated(name) => Problem::field_repeated(&member(pointer, &name)),
+        Fault::Invalid(why) => Problem::field_invalid(pointer, &why),
+    }
+}
+
+/// The member of this name, unless the pointer is at it already.
+fn member(mut pointer: String, name: &str) -> String {
+    let end = format!("/{}", escaped(name));
+    if !pointer.ends_with(&end) {
+        pointer.push_str(&end);
+    }
+    pointer
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, StatusCode};
+    use quittance_engine::Pin;
+    use quittance_ledger::{Amount, CurrencyCode, Name, Timestamp, TransferId};
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only how it is read is of interest")]
+    struct Body {
+        id: TransferId,
+        #[serde(deserialize_with = "crate::strict::amount")]
+        amount: Amount,
+        currency: CurrencyCode,
+        #[serde(default, deserialize_with = "crate::strict::optional_instant")]
+        expires_at: Option<Timestamp>,
+        #[serde(deserialize_with = "crate::strict::pin")]
+        pin: Pin,
+        name: Option<Name>,
+    }
+
+    const ID: &str = "0193a2b4-0c5d-7e6f-8a9b-0c1d2e3f4a5b";
+
+    fn read(content_type: &'static str, body: &str) -> Result<Body, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        read_json(&headers, body.as_bytes())
+    }
+
+    fn with(change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> Result<Body, Problem> {
+        let mut body = serde_json::json!({"id": ID, "amount": 5, "currency": "EUR", "pin": "1234"});
+        change(body.as_object_mut().unwrap());
+        read(JSON, &body.to_string())
+    }
+
+    #[track_caller]
+    fn assert_problem(read: Result<Body, Problem>, slug: &str, field: Option<&str>) -> String {
+        let problem = read.unwrap_err();
+        assert_eq!((problem.slug(), problem.field()), (slug, field), "{problem:?}");
+        assert!(!problem.mend().is_empty());
+        problem.detail().to_owned()
+    }
+
+    #[test]
+    fn a_good_body_is_read() {
+        assert!(with(|_| ()).is_ok());
+        let text = format!(
+            r#" {{"id":"{ID}","amount":9007199254740991,"currency":"EUR","pin":"1234","name":null}} "#
+        );
+        assert!(read("Application/JSON; charset=utf-8", &text).is_ok());
+    }
+
+    #[test]
+    fn another_content_type_is_refused() {
+        for other in ["text/plain", "application/jsonp", "application/json, text/plain", ""] {
+            let problem = read(other, "{}").unwrap_err();
+            assert_eq!(problem.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{other}");
+        }
+        assert!(read_json::<Body>(&HeaderMap::new(), b"{}").is_err());
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_where() {
+        for text in ["", "{", "{\"id\" 1}", "{}{}", "nul", "\u{feff}{}", "{\"a\":01}"] {
+            let problem = read(JSON, text).unwrap_err();
+            let is_told = problem.slug() == "json-malformed" || problem.slug() == "field-unknown";
+            assert!(is_told || problem.slug() == "field-missing", "{text}: {problem:?}");
+        }
+        let problem = read(JSON, "{\n  \"id\": }").unwrap_err();
+        assert_eq!(problem.status(), StatusCode::BAD_REQUEST);
+        assert!(problem.detail().contains("line 2"), "{problem:?}");
+        let deep = "[".repeat(100_000);
+        assert!(read(JSON, &format!("{{\"id\":{deep}")).is_err());
+    }
+
+    #[test]
+    fn each_fault_names_its_member() {
+        assert_problem(with(|body| drop(body.remove("amount"))), "field-missing", Some("/amount"));
+        assert_problem(
+            with(|body| drop(body.insert("extra".into(), 1.into()))),
+            "field-unknown",
+            Some("/extra"),
+        );
+        let odd = "a`, expected `b";
+        assert_problem(
+            with(|body| drop(body.insert(odd.into(), 1.into()))),
+            "field-unknown",
+            Some("/a`, expected `b"),
+        );
+        assert_problem(with(|body| drop(body.insert("id".into(), "x".into()))), "field-invalid", Some("/id"));
+        assert_problem(
+            with(|body| drop(body.insert("currency".into(), "eur".into()))),
+            "field-invalid",
+            Some("/currency"),
+        );
+        assert_problem(
+            with(|body| drop(body.insert("name".into(), " a".into()))),
+            "field-invalid",
+            Some("/name"),
+        );
+        assert_problem(
+            with(|body| drop(body.insert("name".into(), 1.into()))),
+            "field-invalid",
+            Some("/name"),
+        );
+        let twice = format!(r#"{{"id":"{ID}","amount":5,"amount":5,"currency":"EUR","pin":"1234"}}"#);
+        assert_problem(read(JSON, &twice), "field-repeated", Some("/amount"));
+        assert_problem(read(JSON, "[]"), "field-invalid", Some(""));
+    }
+
+    #[test]
+    fn each_wrong_amount_is_told_apart() {
+        for (amount, word) in [
+            (serde_json::json!(0), "at least 1"),
+            (serde_json::json!(-5), "negative"),
+            (serde_json::json!(1.5), "fraction"),
+            (serde_json::json!(9_007_199_254_740_992_u64), "at most"),
+            (serde_json::json!(1e300), "at most"),
+            (serde_json::json!("5"), "a string"),
+            (serde_json::json!(null), "null"),
+            (serde_json::json!(true), "kind"),
+        ] {
+            let detail = assert_problem(
+                with(|body| drop(body.insert("amount".into(), amount.clone()))),
+                "field-invalid",
+                Some("/amount"),
+            );
+            assert!(detail.contains(word), "{amount}: {detail}");
+        }
+    }
+
+    #[test]
+    fn an_instant_has_one_spelling_and_a_pin_is_never_said_back() {
+        let at = |text: &str| with(|body| drop(body.insert("expires_at".into(), text.into())));
+        for good in ["2026-11-24T11:30:00.000Z", "2026-11-24T11:30:00Z"] {
+            assert!(at(good).unwrap().expires_at.is_some());
+        }
+        for bad in
+            ["2026-11-24", "2026-11-24 11:30:00Z", "2026-11-24T11:30:00+00:00", "1969-11-24T11:30:00Z", ""]
+        {
+            assert_problem(at(bad), "field-invalid", Some("/expires_at"));
+        }
+        for pin in [serde_json::json!(987_654), serde_json::json!("98765x"), serde_json::json!(["98765"])] {
+            let detail = assert_problem(
+                with(|body| drop(body.insert("pin".into(), pin.clone()))),
+                "field-invalid",
+                Some("/pin"),
+            );
+            assert!(!detail.contains("9876"), "{detail}");
+        }
+    }
+}
