@@ -1,0 +1,134 @@
+//! What must happen once, asked for by many at the same time.
+
+use std::sync::Arc;
+
+use quittance_gateway::client::{ClientError, NewPaymentRequest, Payment, PinState, TransferStatus};
+use quittance_ledger::{KeyAlgorithm, Usage};
+use quittance_test_support::{Home, ask, euro, fund, join, pay, payment, posted, register};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
+
+/// Runs what `make` gives for each number, all at once. What comes of them is in no order.
+async fn all_at_once<T, F>(count: usize, make: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let gate = Arc::new(Barrier::new(count));
+    let mut tasks = JoinSet::new();
+    for number in 0..count {
+        let (gate, task) = (Arc::clone(&gate), make(number));
+        tasks.spawn(async move {
+            gate.wait().await;
+            task.await
+        });
+    }
+    tasks.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_is_sent_many_times_at_once_happens_once() {
+    const REPEATS: usize = 64;
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let operator = server.operator();
+    register(&operator).await;
+    let payer = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
+    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
+    fund(&operator, payer.wallet, 10_000).await;
+    // Reusable, so that nothing but the id stands between 64 requests and 64 payments.
+    let new = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(Some(100), euro()) };
+    let barcode = ask(&payee, &new).await.barcode.text;
+    let id = payment(&payer, &barcode).id;
+
+    let answers = all_at_once(REPEATS, |_| {
+        let (payer, barcode) = (payer.clone(), barcode.clone());
+        async move {
+            let client = payer.client.apart();
+            client.pay(&Payment { id, ..payment(&payer, &barcode) }).await.unwrap()
+        }
+    })
+    .await;
+    assert_eq!(answers.len(), REPEATS);
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    assert_eq!(answers[0].status, TransferStatus::Settled);
+    assert_eq!((posted(&payer).await, posted(&payee).await), (9_900, 100));
+    let history = payee.client.all_transfers(payee.wallet, 200).await.unwrap();
+    assert_eq!(history, answers[..1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_one_time_request_is_paid_by_one_of_many() {
+    const PAYERS: usize = 16;
+    const TRIES_EACH: usize = 4;
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let operator = server.operator();
+    register(&operator).await;
+    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
+    let mut payers = Vec::new();
+    for _ in 0..PAYERS {
+        let payer = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
+        fund(&operator, payer.wallet, 1_000).await;
+        payers.push(payer);
+    }
+    for round in 1..=3 {
+        let request = ask(&payee, &NewPaymentRequest::of(Some(100), euro())).await;
+        let answers = all_at_once(PAYERS * TRIES_EACH, |number| {
+            let (payer, barcode) = (payers[number % PAYERS].clone(), request.barcode.text.clone());
+            async move { pay(&payer, &barcode).await }
+        })
+        .await;
+        let mut settled = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(transfer) => settled.push(transfer),
+                Err(ClientError::Problem(problem)) => assert_eq!(problem.slug(), "request-paid", "{problem}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(settled.len(), 1, "{settled:#?}");
+        let request = payee.client.payment_request(payee.wallet, request.id).await.unwrap();
+        assert_eq!(request.paid_by, Some(settled[0].id));
+        assert_eq!(posted(&payee).await, 100 * round);
+    }
+    let mut left = 0;
+    for payer in &payers {
+        left += posted(payer).await;
+    }
+    assert_eq!(left, i64::try_from(PAYERS).unwrap() * 1_000 - 300);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_than_five_guesses_at_a_pin_are_looked_at() {
+    const GUESSES: usize = 64;
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let operator = server.operator();
+    register(&operator).await;
+    let payer = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
+    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
+    fund(&operator, payer.wallet, 1_000).await;
+    let barcode = ask(&payee, &NewPaymentRequest::of(Some(100), euro())).await.barcode.text;
+
+    let answers = all_at_once(GUESSES, |number| {
+        let (payer, barcode) = (payer.clone(), barcode.clone());
+        async move {
+            let pin = format!("9{number:03}");
+            payer.client.pay(&Payment { pin: &pin, ..payment(&payer, &barcode) }).await
+        }
+    })
+    .await;
+    let slugs: Vec<String> =
+        answers.into_iter().map(|answer| answer.unwrap_err().problem().unwrap().slug().to_owned()).collect();
+    let count = |slug: &str| slugs.iter().filter(|other| *other == slug).count();
+    assert_eq!((count("pin-wrong"), count("pin-locked")), (5, GUESSES - 5), "{slugs:?}");
+    // The right one comes too late.
+    let refused = pay(&payer, &barcode).await.unwrap_err();
+    assert_eq!(refused.problem().unwrap().slug(), "pin-locked");
+    let account = operator.account(payer.account).await.unwrap();
+    assert_eq!((account.pin, account.pin_attempts_left), (PinState::Locked, 0));
+    assert_eq!((posted(&payer).await, posted(&payee).await), (1_000, 0));
+}

@@ -1,0 +1,18 @@
+//! What the tests of the whole binary share: starting it, killing it, and parties that pay each other.
+//!
+//! Nothing here waits for a time to pass: it waits for something to be so, and fails where that takes too long.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed, as it should")]
+
+mod binary;
+mod expect;
+mod parties;
+mod zbar;
+
+pub use binary::{Failed, Home, Server};
+pub use expect::{ANY_FIELD, Expected, assert_problem};
+pub use parties::{
+    Party, accounts_wallets, ask, euro, eventually, fund, join, next_notice, pay, payment, posted, register,
+    soon,
+};
+pub use zbar::read_with_zbar;
