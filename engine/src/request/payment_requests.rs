@@ -3,7 +3,9 @@
 use quittance_barcode::{
     BarcodeError, RequestDetails, SealedBarcode, Sealer, TillCertificate, VerifiedBarcode,
 };
-use quittance_ledger::{DeviceId, PaymentRequest, PaymentRequestId, Refusal, Terms, Timestamp, WalletId};
+use quittance_ledger::{
+    DeviceId, PaymentRequest, PaymentRequestId, Refusal, RequestStatus, Terms, Timestamp, WalletId,
+};
 use quittance_settlement::WalletCommand;
 
 use super::{any_id, time_ordered_id};
@@ -59,6 +61,19 @@ impl Engine {
         // Of a till's request only what became of it is kept, not what it asked for.
         let request = state.request.ok_or(Refusal::RequestUnknown)?;
         Ok(PaymentRequestState { request, status: state.status })
+    }
+
+    /// What is durably known of the request that a barcode is of; none where its wallet has not heard of it, as of a till's
+    /// request before it is paid.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn barcode_status(
+        &self,
+        barcode: &VerifiedBarcode,
+    ) -> Result<Option<RequestStatus>, EngineError> {
+        let details = barcode.details();
+        Ok(self.router.request(details.payee, details.request).await?.map(|state| state.status))
     }
 
     /// Withdraws a payment request. A repeat changes nothing.

@@ -32,8 +32,8 @@ pub struct TillArgs {
     /// The file with the till's key, as --new-key made it
     #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
     pub key: Option<PathBuf>,
-    /// The server's public origin, such as https://pay.example.com
-    #[arg(long, required_unless_present = "new_key")]
+    /// The server's public origin: scheme, host, and port if need be
+    #[arg(long, value_name = "URL", required_unless_present = "new_key")]
     pub origin: Option<String>,
     /// The amount to ask for, in minor units: 1250 for 12.50 EUR
     #[arg(long, required_unless_present_any = ["new_key", "open"], conflicts_with = "open")]

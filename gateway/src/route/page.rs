@@ -11,7 +11,6 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use quittance_barcode::{Sealer, VerifiedBarcode};
-use quittance_engine::{EngineError, Party};
 use quittance_ledger::{Refusal, RequestStatus};
 use sha2::{Digest as _, Sha256};
 
@@ -59,18 +58,13 @@ async fn payable(app: &App, text: &str) -> Result<VerifiedBarcode, (Problem, Opt
     if let Err(error) = barcode.check_expiry(app.engine.now()) {
         return Err((error.into(), Some(barcode)));
     }
-    let details = barcode.details();
-    let refusal = match app.engine.request(Party::Operator, details.payee, details.request).await {
-        Ok(state) => match state.status {
-            RequestStatus::Open => return Ok(barcode),
-            RequestStatus::Paid(_) => Refusal::RequestPaid,
-            RequestStatus::Cancelled => Refusal::RequestCancelled,
-        },
+    let refusal = match app.engine.barcode_status(&barcode).await {
+        Ok(Some(RequestStatus::Open)) => return Ok(barcode),
+        Ok(Some(RequestStatus::Paid(_))) => Refusal::RequestPaid,
+        Ok(Some(RequestStatus::Cancelled)) => Refusal::RequestCancelled,
         // A till's request is heard of when it is paid.
-        Err(EngineError::Refused(Refusal::RequestUnknown)) => match barcode.sealer() {
-            Sealer::Till { .. } => return Ok(barcode),
-            Sealer::Server => Refusal::RequestUnknown,
-        },
+        Ok(None) if matches!(barcode.sealer(), Sealer::Till { .. }) => return Ok(barcode),
+        Ok(None) => Refusal::RequestUnknown,
         Err(error) => return Err((error.into(), None)),
     };
     Err((refusal.into(), Some(barcode)))
