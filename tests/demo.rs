@@ -55,7 +55,7 @@ fn the_demo_leaves_other_peoples_folders_alone() {
 fn every_command_has_help() {
     let home = Home::new(BINARY);
     let said = home.run_well(&["--help"]);
-    for command in ["serve", "audit", "till", "demo"] {
+    for command in ["serve", "audit", "till", "demo", "device"] {
         assert!(said.contains(command), "{said}");
         let said = home.run_well(&[command, "--help"]);
         assert!(said.contains("Usage: quittance") && said.contains(command), "{said}");

@@ -3,6 +3,9 @@
 mod audit;
 mod config;
 pub mod demo;
+mod device;
+mod drawing;
+mod key_file;
 pub mod serve;
 pub mod till;
 
@@ -32,6 +35,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Check a stopped store against every invariant, without changing it
     Audit(audit::AuditArgs),
+    /// Be a phone or a till: pair, ask for payments, pay, follow events
+    Device(device::DeviceArgs),
     /// Make a payment barcode offline, with a till's own key
     Till(till::TillArgs),
 }
@@ -72,6 +77,7 @@ fn run(command: Command) -> Result<(), CliError> {
         match command {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Device(args) => device::run(args).await,
             Command::Till(args) => till::run(args).await,
             Command::Audit(args) => audit::run(&args),
         }
@@ -90,13 +96,17 @@ mod tests {
 
     #[test]
     fn the_arguments_make_sense_and_every_command_has_help() {
-        let command = Arguments::command();
-        command.clone().debug_assert();
-        for command in command.get_subcommands() {
-            assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
-                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+        fn check(command: &clap::Command) {
+            for command in command.get_subcommands() {
+                assert!(command.get_about().is_some(), "{}", command.get_name());
+                for argument in command.get_arguments() {
+                    assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+                }
+                check(command);
             }
         }
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        check(&command);
     }
 }

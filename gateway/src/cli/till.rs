@@ -2,15 +2,15 @@
 //!
 //! It asks nobody anything: what it makes is verified, and refused or paid, where it is scanned.
 
-mod key_file;
-
 use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
-use quittance_barcode::{DeviceSigner, Origin, Rendering, RequestDetails, TillCertificate};
+use quittance_barcode::{DeviceSigner, Origin, RequestDetails, TillCertificate};
 use quittance_ledger::{Amount, Currency, KeyAlgorithm, Name, Reference, Timestamp, Usage, WalletId};
 
+use super::drawing::Drawing;
+use super::key_file;
 use crate::client::{new_request_id, rfc3339, unix_millis};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -104,6 +104,7 @@ pub async fn run(args: TillArgs) -> Result<(), Box<dyn Error + Send + Sync>> {
     let (Some(certificate), Some(key), Some(origin)) = (&args.certificate, &args.key, &args.origin) else {
         return Err("a barcode needs --certificate, --key and --origin".into());
     };
+    let drawing = Drawing::onto(args.out.as_deref())?;
     let signer = key_file::read(key, args.algorithm.into())?;
     let certified = read_certificate(read_line(certificate)?.trim_end(), &origin.parse()?)?;
     let now = Timestamp::from_millis(unix_millis());
@@ -112,11 +113,7 @@ pub async fn run(args: TillArgs) -> Result<(), Box<dyn Error + Send + Sync>> {
         return Err(format!("the certificate ended at {ended}: fetch a new one from the server").into());
     }
     let text = make_barcode(&certified, &signer, requested(&args, now)?)?;
-    let looks = Rendering::default();
-    match &args.out {
-        Some(path) => draw(path, &text, looks)?,
-        None => write!(stdout(), "{}", looks.terminal_blocks(&text)?)?,
-    }
+    drawing.show(&text)?;
     writeln!(stdout(), "{text}")?;
     Ok(())
 }
@@ -170,14 +167,4 @@ fn read_line(path: &Path) -> Outcome<String> {
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(MAX_CERTIFICATE_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
     Ok(text)
-}
-
-fn draw(path: &Path, text: &str, looks: Rendering) -> Outcome<()> {
-    let picture = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("png") => looks.png(text)?,
-        Some("svg") => looks.svg(text)?.into_bytes(),
-        _ => return Err("the picture's format is not known: let --out end in .png or .svg".into()),
-    };
-    std::fs::write(path, picture)
-        .map_err(|error| format!("the picture {} can't be written: {error}", path.display()).into())
 }

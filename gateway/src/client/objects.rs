@@ -2,11 +2,13 @@
 //!
 //! Unknown members are passed over, so that a client outlives a server that says more.
 
+use data_encoding::BASE64URL_NOPAD;
+use quittance_barcode::{BarcodeError, Origin, ServerKeys};
 use quittance_ledger::{
     AccountId, AccountKind, CurrencyCode, DeviceId, KeyAlgorithm, PaymentRequestId, TransferId, Usage,
     WalletId,
 };
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -394,7 +396,7 @@ pub enum Direction {
 }
 
 /// The server's keys for barcodes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedKeys {
     /// The server's origin.
     pub origin: String,
@@ -402,8 +404,24 @@ pub struct PublishedKeys {
     pub keys: Vec<PublishedKey>,
 }
 
+impl PublishedKeys {
+    /// What it takes to verify barcodes without asking the server.
+    ///
+    /// # Errors
+    /// The origin or a key is not usable.
+    pub fn to_verify_with(&self) -> Result<(Origin, ServerKeys), BarcodeError> {
+        let keys = self.keys.iter().map(|key| {
+            let bytes =
+                BASE64URL_NOPAD.decode(key.public_key.as_bytes()).map_err(|_| BarcodeError::BadKey)?;
+            bytes.try_into().map_err(|_| BarcodeError::BadKey)
+        });
+        let keys = keys.collect::<Result<Vec<[u8; 32]>, BarcodeError>>()?;
+        Ok((self.origin.parse()?, ServerKeys::new(&keys)?))
+    }
+}
+
 /// A key of the server for barcodes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedKey {
     /// What names it in barcodes.
     pub id: String,

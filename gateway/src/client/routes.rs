@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use http::Method;
 use hyper::body::Bytes;
-use quittance_barcode::{BarcodeError, DeviceSigner, Origin, ServerKeys};
+use quittance_barcode::{DeviceSigner, Origin, ServerKeys};
 use quittance_ledger::{AccountId, CurrencyCode, DeviceId, PaymentRequestId, TransferId, WalletId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -240,14 +240,7 @@ impl Client {
 
     /// What it takes to verify barcodes from then on without asking the server.
     pub async fn fetch_keys(&self) -> Answer<(Origin, ServerKeys)> {
-        let published = self.keys().await?;
-        let keys = published.keys.iter().map(|key| {
-            let bytes =
-                BASE64URL_NOPAD.decode(key.public_key.as_bytes()).map_err(|_| BarcodeError::BadKey)?;
-            bytes.try_into().map_err(|_| BarcodeError::BadKey)
-        });
-        let keys = keys.collect::<Result<Vec<[u8; 32]>, BarcodeError>>()?;
-        Ok((published.origin.parse()?, ServerKeys::new(&keys)?))
+        Ok(self.keys().await?.to_verify_with()?)
     }
 
     /// How the server is.

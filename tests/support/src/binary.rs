@@ -1,6 +1,6 @@
 //! The real binary: started, killed, told to stop.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -158,6 +158,28 @@ impl Home {
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .output()
+            .unwrap()
+    }
+
+    /// Runs another command to its end, in the home, with something to read on stdin.
+    #[must_use]
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.spawn(arguments, Stdio::piped());
+        // A command that ends before it reads has an answer too.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// Starts another command, in the home, whose outputs are kept to be read.
+    #[must_use]
+    pub fn spawn(&self, arguments: &[&str], stdin: Stdio) -> Child {
+        Command::new(self.binary)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! The file with a till's secret key: 32 bytes on one line, which only its owner can read.
+//! The file with a device's secret key: 32 bytes on one line, which only its owner can read.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
@@ -10,14 +10,14 @@ use quittance_barcode::DeviceSigner;
 use quittance_ledger::KeyAlgorithm;
 use zeroize::Zeroizing;
 
-use super::Outcome;
+use super::CliError;
 
 const MAX_KEY_FILE_BYTES: u64 = 256;
 /// 32 bytes in base64url, where base32 has 52 letters.
 const BASE64URL_LETTERS: usize = 43;
 
 /// Makes a key in a new file. Returns the public key in base64url, as a device is paired with.
-pub(super) fn create(path: &Path, algorithm: KeyAlgorithm) -> Outcome<String> {
+pub(super) fn create(path: &Path, algorithm: KeyAlgorithm) -> Result<String, CliError> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret)?;
     let signer = DeviceSigner::from_secret(algorithm, &secret)?;
@@ -30,7 +30,7 @@ pub(super) fn create(path: &Path, algorithm: KeyAlgorithm) -> Outcome<String> {
 }
 
 /// Reads a key, in base64url or base32.
-pub(super) fn read(path: &Path, algorithm: KeyAlgorithm) -> Outcome<DeviceSigner> {
+pub(super) fn read(path: &Path, algorithm: KeyAlgorithm) -> Result<DeviceSigner, CliError> {
     let failed = |error: std::io::Error| format!("the key file {} can't be read: {error}", path.display());
     let file = std::fs::File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
@@ -44,8 +44,9 @@ pub(super) fn read(path: &Path, algorithm: KeyAlgorithm) -> Outcome<DeviceSigner
     file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
     let letters = text.trim_end();
     let encoding = if letters.len() == BASE64URL_LETTERS { BASE64URL_NOPAD } else { BASE32_NOPAD_NOCASE };
-    let malformed =
-        || format!("the key file {} does not hold a key: make one with --new-key", path.display());
+    let malformed = || {
+        format!("the key file {} does not hold a key: restore it, or make another elsewhere", path.display())
+    };
     let bytes = Zeroizing::new(encoding.decode(letters.as_bytes()).map_err(|_| malformed())?);
     let secret = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| malformed())?);
     Ok(DeviceSigner::from_secret(algorithm, &secret)?)
@@ -83,6 +84,6 @@ mod tests {
         assert!(read(&path, KeyAlgorithm::Ed25519).unwrap_err().to_string().contains("chmod"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "abc").unwrap();
-        assert!(read(&path, KeyAlgorithm::Ed25519).unwrap_err().to_string().contains("--new-key"));
+        assert!(read(&path, KeyAlgorithm::Ed25519).unwrap_err().to_string().contains("restore it"));
     }
 }

@@ -1,0 +1,280 @@
+//! `quittance device`: a phone or till on the command line, which keeps what it knows in a folder of its own.
+//!
+//! It asks the server as any client does. Barcodes it reads and verifies by itself, with the keys that the server
+//! published when the device was paired.
+
+mod barcode;
+mod follow;
+mod home;
+mod pay;
+mod pin;
+mod tell;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use quittance_barcode::Origin;
+use quittance_ledger::{CurrencyCode, KeyAlgorithm, Timestamp, Usage, WalletId};
+
+use super::CliError;
+use super::drawing::Drawing;
+use super::till::Algorithm;
+use crate::client::{
+    Client, Direction, NewDevice, NewPaymentRequest, NewWallet, WalletStatus, rfc3339, unix_millis,
+};
+use barcode::Scanned;
+use home::{Home, NewHome, Paired};
+use tell::{Shown, line, told, transfer_line};
+
+type Outcome<T> = Result<T, CliError>;
+
+const MAX_PAGE_TRANSFERS: u16 = 200;
+
+/// Which device, and what it is to do.
+#[derive(clap::Args)]
+#[command(
+    after_help = "The operator opens an account and gives its pairing code. PINs are asked for on the terminal, or \
+                  read as a line from stdin; they are never arguments."
+)]
+pub(super) struct DeviceArgs {
+    /// The device's folder, with its key and what it is paired to
+    #[arg(long, value_name = "DIR", default_value = "./device", global = true)]
+    home: PathBuf,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make a key and pair it with an account, by a code that works once; asks for the account's PIN
+    #[command(
+        after_help = "The first device of an account sets its PIN: 4 to 12 digits. Where no answer came, the \
+                            same command may be repeated: the key is kept, and paired once."
+    )]
+    Pair(PairArgs),
+    /// Ask for a pairing code for one more device of this account, and print it
+    Code,
+    /// List the account's wallets and what they hold
+    Wallets,
+    /// Open a wallet, and print its id
+    OpenWallet {
+        /// Its currency, such as EUR
+        currency: CurrencyCode,
+        /// What it is called
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List a wallet's transfers, newest first
+    History {
+        /// The wallet's id
+        wallet: WalletId,
+        /// How many to list
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Ask for a payment: draw its barcode, and print the barcode's text on a line
+    Request(RequestArgs),
+    /// Read a barcode, verify its seal without the server, and show what it asks for
+    Show {
+        /// The barcode's text, or a PNG or JPEG picture of it
+        barcode: String,
+    },
+    /// Pay what a barcode asks for; asks for the PIN
+    #[command(
+        after_help = "Exits with 0 only if the payment settled. The transfer's id is printed before it is sent: \
+                            where no answer came, repeat the command with --id, and it is paid once at most."
+    )]
+    Pay(pay::PayArgs),
+    /// Fetch a certificate with which quittance till makes barcodes offline, with this device's key
+    Certificate {
+        /// The wallet that is to be paid
+        wallet: WalletId,
+        /// Write the certificate to this file, and not to stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Follow the account's transfers as they happen, a line each
+    Events(follow::EventsArgs),
+}
+
+/// With what to pair.
+#[derive(clap::Args)]
+struct PairArgs {
+    /// The server's public origin, such as http://127.0.0.1:7400
+    #[arg(long, value_name = "URL")]
+    server: String,
+    /// The pairing code
+    #[arg(long)]
+    code: String,
+    /// What the device is called
+    #[arg(long)]
+    name: String,
+    /// What the device's key is for
+    #[arg(long, value_enum, default_value_t)]
+    algorithm: Algorithm,
+}
+
+/// What to ask for.
+#[derive(clap::Args)]
+struct RequestArgs {
+    /// The wallet that is to be paid
+    wallet: WalletId,
+    /// How much, in minor units: 1250 for 12.50 EUR. Left out, the payer says it
+    #[arg(long, value_name = "MINOR")]
+    amount: Option<u64>,
+    /// The currency; the wallet's, if left out
+    #[arg(long)]
+    currency: Option<CurrencyCode>,
+    /// What ties the payment to the payee's books, such as an order number
+    #[arg(long)]
+    reference: Option<String>,
+    /// What the payment is for; only the payee sees it
+    #[arg(long)]
+    description: Option<String>,
+    /// Let it be paid any number of times until it expires
+    #[arg(long)]
+    reusable: bool,
+    /// For how long it may be paid
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    expires_in: u32,
+    /// Draw the barcode into this file, which ends in .png or .svg, and not on the terminal
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: DeviceArgs) -> Outcome<()> {
+    if let Task::Pair(pairing) = &args.task {
+        return pair(&args.home, pairing).await;
+    }
+    let home = Home::open(&args.home)?;
+    match &args.task {
+        Task::Pair(_) => Ok(()),
+        Task::Code => issue_code(&home).await,
+        Task::Wallets => list_wallets(&home.client()?).await,
+        Task::OpenWallet { currency, name } => open_wallet(&home.client()?, *currency, name.as_deref()).await,
+        Task::History { wallet, limit } => list_transfers(&home.client()?, *wallet, *limit).await,
+        Task::Request(asked) => request(&home.client()?, asked).await,
+        Task::Show { barcode } => Scanned::new(barcode, &home)?.show(Timestamp::from_millis(unix_millis())),
+        Task::Pay(payment) => pay::run(payment, &home).await,
+        Task::Certificate { wallet, out } => fetch_certificate(&home, *wallet, out.as_deref()).await,
+        Task::Events(followed) => follow::run(followed, &home.client()?).await,
+    }
+}
+
+async fn pair(folder: &Path, args: &PairArgs) -> Outcome<()> {
+    let origin: Origin = args.server.trim_end_matches('/').parse()?;
+    let server = origin.as_str().to_ascii_lowercase();
+    if !server.starts_with("http://") {
+        return Err(
+            "this device has no TLS: give an http:// origin, of a server on this machine or network".into()
+        );
+    }
+    let home = NewHome::prepare(folder)?;
+    let client = Client::new(&server);
+    let keys = client.keys().await.map_err(|error| told(&error))?;
+    let (published, _) = keys.to_verify_with()?;
+    if published != origin {
+        // Signatures and barcodes are for the origin, so no other address of the server would do.
+        let published = published.as_str().to_ascii_lowercase();
+        return Err(format!("the server's public origin is {published}: give that as --server").into());
+    }
+    let pin = pin::ask_new("PIN of the account, which its first device sets")?;
+    let algorithm = KeyAlgorithm::from(args.algorithm);
+    let signer = home.signer(algorithm)?;
+    let new = NewDevice { code: &args.code, name: &args.name, pin: &pin };
+    // Connections of its own: a person may have taken longer over the PIN than the server keeps the other.
+    let (_, paired) = client.apart().pair(signer, new).await.map_err(|error| told(&error))?;
+    let (account, device) = (paired.account, paired.device);
+    home.keep(Paired { server, account, device, algorithm }, &keys)?;
+    tell::fact("account", account)?;
+    tell::fact("device", device)?;
+    tell::fact("home", folder.display())
+}
+
+async fn issue_code(home: &Home) -> Outcome<()> {
+    let account = home.paired().account;
+    let pairing = home.client()?.issue_pairing_code(account).await.map_err(|error| told(&error))?;
+    line(Shown(&pairing.code))?;
+    eprintln!("pairs one more device of this account, with its PIN, until {}", Shown(&pairing.expires_at));
+    Ok(())
+}
+
+async fn list_wallets(client: &Client) -> Outcome<()> {
+    let wallets = client.wallets(None).await.map_err(|error| told(&error))?;
+    if wallets.is_empty() {
+        eprintln!("the account has no wallets: open one with open-wallet");
+    }
+    for wallet in wallets {
+        let name = wallet.name.as_deref().map(|name| format!("  {}", Shown(name))).unwrap_or_default();
+        let closed = if wallet.status == WalletStatus::Closed { "  closed" } else { "" };
+        let posted = Shown(&wallet.display.posted).to_string();
+        line(format_args!("{}  {posted:>16}{closed}{name}", wallet.id))?;
+    }
+    Ok(())
+}
+
+async fn open_wallet(client: &Client, currency: CurrencyCode, name: Option<&str>) -> Outcome<()> {
+    let new = NewWallet { id: None, account: None, currency, name };
+    line(client.open_wallet(&new).await.map_err(|error| told(&error))?.id)
+}
+
+async fn list_transfers(client: &Client, wallet: WalletId, limit: u32) -> Outcome<()> {
+    let (mut left, mut before) = (limit, None);
+    while left > 0 {
+        let size = u16::try_from(left).unwrap_or(u16::MAX).min(MAX_PAGE_TRANSFERS);
+        let page = client.transfers(wallet, Some(size), before.as_ref()).await;
+        let page = page.map_err(|error| told(&error))?;
+        for transfer in &page.transfers {
+            let direction = if transfer.payer == wallet { Direction::Outgoing } else { Direction::Incoming };
+            line(transfer_line(transfer, direction))?;
+        }
+        left = left.saturating_sub(u32::from(size));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn request(client: &Client, args: &RequestArgs) -> Outcome<()> {
+    let drawing = Drawing::onto(args.out.as_deref())?;
+    let currency = match args.currency {
+        Some(currency) => currency,
+        None => client.wallet(args.wallet).await.map_err(|error| told(&error))?.currency,
+    };
+    let lifetime_ms = u64::from(args.expires_in).saturating_mul(1_000);
+    let expires_at = Timestamp::from_millis(unix_millis()).plus_millis(lifetime_ms);
+    let new = NewPaymentRequest {
+        usage: Some(if args.reusable { Usage::Reusable } else { Usage::OneTime }),
+        expires_at: Some(rfc3339(expires_at)),
+        reference: args.reference.as_deref(),
+        description: args.description.as_deref(),
+        ..NewPaymentRequest::of(args.amount, currency)
+    };
+    let asked = client.request_payment(args.wallet, &new).await.map_err(|error| told(&error))?;
+    drawing.show(&asked.barcode.text)?;
+    line(Shown(&asked.barcode.text))
+}
+
+async fn fetch_certificate(home: &Home, wallet: WalletId, out: Option<&Path>) -> Outcome<()> {
+    let issued = home.client()?.certify_till(wallet, None, None).await.map_err(|error| told(&error))?;
+    match out {
+        None => line(Shown(&issued.certificate))?,
+        Some(path) => std::fs::write(path, format!("{}\n", issued.certificate))
+            .map_err(|error| format!("the certificate {} can't be written: {error}", path.display()))?,
+    }
+    let Paired { server, algorithm, .. } = home.paired();
+    let algorithm = match algorithm {
+        KeyAlgorithm::Ed25519 => "",
+        KeyAlgorithm::P256 => " --algorithm p256",
+    };
+    eprintln!(
+        "until {}, barcodes are made offline by: quittance till --certificate {} --key {}{algorithm} --origin \
+         {server} --amount MINOR",
+        Shown(&issued.expires_at),
+        out.unwrap_or(Path::new("FILE")).display(),
+        home.key_path().display()
+    );
+    Ok(())
+}

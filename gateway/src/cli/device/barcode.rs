@@ -1,0 +1,101 @@
+//! A barcode as the payer's device takes it in: read off pixels or typed, and verified without the server.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use quittance_barcode::{
+    BarcodeError, MAX_IMAGE_BYTES, SealedBarcode, Sealer, Untrusted, VerifiedBarcode, decode_image,
+};
+use quittance_ledger::{Amount, Timestamp, Usage};
+
+use super::home::Home;
+use super::tell::fact;
+use crate::cli::CliError;
+use crate::client::rfc3339;
+
+/// A barcode whose seal was checked, and its text.
+pub(super) struct Scanned {
+    pub(super) text: String,
+    pub(super) verified: VerifiedBarcode,
+}
+
+impl Scanned {
+    /// Takes in what was given: the picture where there is a file of that name, else the text itself.
+    pub(super) fn new(given: &str, home: &Home) -> Result<Self, CliError> {
+        let path = Path::new(given);
+        let is_picture = path.is_file();
+        let text = if is_picture { decode_image(&read(path)?)? } else { given.trim().to_owned() };
+        if !is_picture && !text.starts_with("HTTP") {
+            let given = Untrusted(given);
+            return Err(format!(
+                "there is no file {given}, nor is that a barcode's text: give a PNG or JPEG picture, or the text"
+            )
+            .into());
+        }
+        let (origin, keys) = home.server_keys()?;
+        let verified = SealedBarcode::parse(&text, &origin)?.verify(&keys).map_err(|error| match error {
+            BarcodeError::UnknownKey => {
+                format!("{error}: do not pay it; if the server has new keys, pair a device in a new folder")
+            }
+            other => other.to_string(),
+        })?;
+        Ok(Self { text, verified })
+    }
+
+    /// Shows what it asks for. Its names are safe to show: they were checked as the ledger checks them.
+    pub(super) fn show(&self, now: Timestamp) -> Result<(), CliError> {
+        let details = self.verified.details();
+        fact("pay to", details.payee_name)?;
+        let amount = details.amount.map(|amount| formatted(&self.verified, amount));
+        fact("amount", amount.unwrap_or_else(|| format!("open, in {}", details.currency.code())))?;
+        if let Some(reference) = details.reference {
+            fact("reference", reference)?;
+        }
+        if let Some(at) = details.expires_at {
+            let note = if at <= now { ", which is past: ask the payee for a new one" } else { "" };
+            fact("until", format_args!("{}{note}", rfc3339(at)))?;
+        }
+        let usage = match details.usage {
+            Usage::OneTime => "once",
+            Usage::Reusable => "any number of times",
+        };
+        fact("payable", usage)?;
+        match self.verified.sealer() {
+            Sealer::Server => fact("sealed by", "the server"),
+            Sealer::Till { device, certified_until } => {
+                let (till, until) = (device.device_id(), rfc3339(*certified_until));
+                fact("sealed by", format_args!("till {till}, certified until {until}"))
+            }
+        }
+    }
+
+    /// What is paid: what the barcode asks for, or what the payer says where it leaves that open.
+    pub(super) fn amount(&self, said: Option<u64>) -> Result<Amount, CliError> {
+        match (self.verified.details().amount, said) {
+            (Some(asked), None) => Ok(asked),
+            (Some(asked), Some(said)) if asked.get() == said => Ok(asked),
+            (Some(asked), Some(_)) => {
+                let asked = formatted(&self.verified, asked);
+                Err(format!("the barcode asks for {asked} and nothing else: leave --amount out").into())
+            }
+            (None, Some(said)) => Ok(Amount::new(said)?),
+            (None, None) => Err("the barcode leaves the amount open: say it with --amount".into()),
+        }
+    }
+}
+
+/// An amount in the barcode's currency, for a person to read.
+pub(super) fn formatted(verified: &VerifiedBarcode, amount: Amount) -> String {
+    // No amount is beyond what the signed number holds.
+    verified.details().currency.format(i64::try_from(amount.get()).unwrap_or(i64::MAX))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |error: std::io::Error| format!("the picture {} can't be read: {error}", path.display());
+    let mut picture = Vec::new();
+    // One byte more than a picture may have, so that a larger one is seen to be.
+    let most = u64::try_from(MAX_IMAGE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).map_err(failed)?.take(most).read_to_end(&mut picture).map_err(failed)?;
+    Ok(picture)
+}

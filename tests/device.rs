@@ -1,0 +1,239 @@
+//! Phones and tills on the command line: each a process of its own, with nothing but a server and a folder.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed, as it should")]
+
+use std::fs;
+use std::process::{Child, Output, Stdio};
+
+use quittance_gateway::client::NewAccount;
+use quittance_ledger::AccountKind;
+use quittance_test_support::{Home, Server, fund, read_with_zbar, register};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
+const PIN: &str = "2580\n";
+
+/// A device, by its folder in the home.
+struct Device<'a> {
+    home: &'a Home,
+    folder: &'static str,
+}
+
+impl Device<'_> {
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let call = [&["device", "--home", self.folder], arguments].concat();
+        self.home.run_with_input(&call, input)
+    }
+
+    #[track_caller]
+    fn well(&self, arguments: &[&str], input: &str) -> String {
+        let Output { status, stdout, stderr } = self.run(arguments, input);
+        assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// What it said on stdout and stderr, having failed. Nothing but one line in lower case says why.
+    #[track_caller]
+    fn badly(&self, arguments: &[&str], input: &str) -> (String, String) {
+        let Output { status, stdout, stderr } = self.run(arguments, input);
+        let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+        assert_eq!(status.code(), Some(1), "{arguments:?}: {stdout}{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.strip_prefix("quittance: ").unwrap().starts_with(char::is_lowercase), "{stderr}");
+        (stdout, stderr)
+    }
+
+    fn events(&self, arguments: &[&str]) -> Child {
+        let call = [&["device", "--home", self.folder, "events"], arguments].concat();
+        self.home.spawn(&call, Stdio::null())
+    }
+
+    fn pair(&self, server: &Server, code: &str, more: &[&str]) -> String {
+        let call = ["pair", "--server", server.origin(), "--code", code, "--name", self.folder];
+        self.well(&[&call, more].concat(), PIN)
+    }
+}
+
+/// What is in the second column of a line.
+#[track_caller]
+fn fact<'a>(said: &'a str, label: &str) -> &'a str {
+    let line = said.lines().find(|line| line.starts_with(label));
+    line.unwrap_or_else(|| panic!("{label} is missing in:\n{said}"))[label.len()..].trim()
+}
+
+fn lines_of(child: Child) -> Vec<String> {
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[tokio::main]
+async fn open_account(server: &Server, name: &str, kind: AccountKind) -> String {
+    server.operator().open_account(&NewAccount { id: None, name, kind }).await.unwrap().pairing.code
+}
+
+#[tokio::main]
+async fn issue(server: &Server, wallet: &str, amount: u64) {
+    fund(&server.operator(), wallet.parse().unwrap(), amount).await;
+}
+
+/// A server, a phone with 50 EUR and a till, and their wallets.
+fn cast(home: &Home) -> (Server, Device<'_>, Device<'_>, String, String) {
+    let server = home.start();
+    tokio::runtime::Runtime::new().unwrap().block_on(register(&server.operator()));
+    let (phone, till) = (Device { home, folder: "phone" }, Device { home, folder: "till" });
+    phone.pair(&server, &open_account(&server, "Ada", AccountKind::Person), &["--algorithm", "p256"]);
+    till.pair(&server, &open_account(&server, "Café Zentral", AccountKind::Business), &[]);
+    let hers = phone.well(&["open-wallet", "EUR", "--name", "Täglich"], "");
+    let theirs = till.well(&["open-wallet", "EUR"], "");
+    issue(&server, &hers, 5_000);
+    (server, phone, till, hers, theirs)
+}
+
+#[test]
+fn a_payment_is_made_by_two_devices_on_the_command_line() {
+    let home = Home::new(BINARY);
+    let (server, phone, till, hers, theirs) = cast(&home);
+    assert!(phone.well(&["wallets"], "").contains("50.00 EUR  Täglich"));
+    let (till_events, phone_events) =
+        (till.events(&["--since", "0", "--count", "1"]), phone.events(&["--since", "0", "--count", "2"]));
+
+    let asked = ["request", &theirs, "--amount", "1250", "--reference", "ORDER-7", "--out", "code.png"];
+    let text = till.well(&asked, "");
+    assert_eq!(read_with_zbar(&fs::read(home.path("code.png")).unwrap()), text);
+    let shown = phone.well(&["show", "code.png"], "");
+    for (label, expected) in [
+        ("pay to", "Café Zentral"),
+        ("amount", "12.50 EUR"),
+        ("reference", "ORDER-7"),
+        ("payable", "once"),
+        ("sealed by", "the server"),
+    ] {
+        assert_eq!(fact(&shown, label), expected);
+    }
+    assert_eq!(phone.well(&["show", &text], ""), shown);
+
+    let (said, why) = phone.badly(&["pay", "code.png", "--wallet", &hers], "0000\n");
+    assert!(why.contains("the PIN is wrong") && why.contains("4 attempts left"), "{why}");
+    let wrong = fact(&said, "transfer").to_owned();
+    let paid = phone.well(&["pay", "code.png", "--wallet", &hers, "--id", &wrong], PIN);
+    assert_eq!(fact(&paid, "balance"), "37.50 EUR");
+    assert_eq!(fact(&paid, "transfer"), wrong);
+    assert!(fact(&paid, "settled").starts_with("12.50 EUR at "), "{paid}");
+    let again = phone.well(&["pay", &text, "--wallet", &hers, "--id", &wrong], PIN);
+    assert_eq!(again, paid);
+    let (_, why) = phone.badly(&["pay", &text, "--wallet", &hers], PIN);
+    assert!(why.contains("the payment request was paid already") && why.contains("; ask the payee"), "{why}");
+
+    let (heard_by_till, heard_by_phone) = (lines_of(till_events), lines_of(phone_events));
+    assert!(heard_by_till[0].contains("+12.50 EUR") && heard_by_till[0].contains(&wrong));
+    assert!(heard_by_phone[0].contains("+50.00 EUR"), "{heard_by_phone:?}");
+    assert!(heard_by_phone[1].contains("-12.50 EUR") && heard_by_phone[1].contains("Café Zentral"));
+    let history = phone.well(&["history", &hers], "");
+    let history: Vec<&str> = history.lines().collect();
+    assert_eq!(history.len(), 3, "{history:?}");
+    assert!(history[0].contains("refused") && history[0].contains("was paid already"), "{history:?}");
+    assert_eq!(history[1..], [&*heard_by_phone[1], &*heard_by_phone[0]]);
+    assert_eq!(phone.well(&["history", &hers, "--limit", "1"], "").lines().count(), 1);
+
+    let (status, said) = server.terminate();
+    assert!(status.success(), "{said}");
+    // Without the server, a barcode is verified all the same.
+    assert_eq!(phone.well(&["show", "code.png"], ""), shown);
+}
+
+#[test]
+fn an_offline_till_is_paid_and_an_open_amount_is_said() {
+    let home = Home::new(BINARY);
+    let (server, phone, till, hers, theirs) = cast(&home);
+    till.well(&["certificate", &theirs, "--out", "certificate"], "");
+    let call = ["till", "--certificate", "certificate", "--key", "till/device.key", "--origin"];
+    let call = [&call, &[server.origin(), "--open", "--reference", "KIOSK", "--out", "kiosk.png"][..]];
+    home.run_well(&call.concat());
+    let shown = phone.well(&["show", "kiosk.png"], "");
+    assert_eq!(fact(&shown, "amount"), "open, in EUR");
+    assert!(fact(&shown, "sealed by").starts_with("till "), "{shown}");
+    let (_, why) = phone.badly(&["pay", "kiosk.png", "--wallet", &hers], PIN);
+    assert!(why.contains("--amount"), "{why}");
+    let paid = phone.well(&["pay", "kiosk.png", "--wallet", &hers, "--amount", "400"], PIN);
+    assert_eq!(fact(&paid, "you pay"), "4.00 EUR");
+    assert_eq!(fact(&paid, "balance"), "46.00 EUR");
+
+    let text = till.well(&["request", &theirs, "--amount", "5", "--reusable", "--out", "five.svg"], "");
+    for _ in 0..2 {
+        phone.well(&["pay", &text, "--wallet", &hers], PIN);
+    }
+    let (_, why) = phone.badly(&["pay", &text, "--wallet", &hers, "--amount", "6"], PIN);
+    assert!(why.contains("0.05 EUR") && why.contains("leave --amount out"), "{why}");
+    assert!(phone.well(&["wallets"], "").contains("45.90 EUR"));
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_and_events_go_on_after_a_restart() {
+    let home = Home::keeping_its_port(BINARY);
+    let (server, phone, till, hers, theirs) = cast(&home);
+    let events = till.events(&["--since", "0", "--count", "2"]);
+    let pay = |text: &str| phone.well(&["pay", text, "--wallet", &hers], PIN);
+    pay(&till.well(&["request", &theirs, "--amount", "100", "--out", "a.png"], ""));
+    let text = till.well(&["request", &theirs, "--amount", "200", "--out", "b.png"], "");
+    server.kill();
+    let (said, why) = phone.badly(&["pay", &text, "--wallet", &hers], PIN);
+    let id = fact(&said, "transfer");
+    assert!(why.contains("no answer") && why.contains(&format!("--id {id}")), "{why}");
+    assert!(!why.contains("try again"), "{why}");
+    let _server = home.start();
+    let paid = phone.well(&["pay", &text, "--wallet", &hers, "--id", id], PIN);
+    assert_eq!(fact(&paid, "balance"), "47.00 EUR");
+    let heard = lines_of(events);
+    assert!(heard[0].contains("+1.00 EUR") && heard[1].contains("+2.00 EUR"), "{heard:?}");
+    assert!(heard[1].contains(id), "{heard:?}");
+}
+
+#[test]
+fn a_device_is_paired_once_and_its_key_outlives_a_lost_answer() {
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let code = open_account(&server, "Ada", AccountKind::Person);
+    let phone = Device { home: &home, folder: "phone" };
+    let call = ["pair", "--server", server.origin(), "--code", &code, "--name", "phone"];
+    assert!(phone.badly(&["wallets"], "").1.contains("pair one first"));
+    assert!(phone.badly(&call, "12\n").1.contains("PIN"));
+    let paired = phone.well(&call, PIN);
+    // As if the answer had not come.
+    fs::remove_file(home.path("phone/device.json")).unwrap();
+    assert_eq!(phone.well(&call, PIN), paired);
+    assert!(phone.badly(&call, PIN).1.contains("paired already"));
+
+    let code = phone.well(&["code"], "");
+    let tablet = Device { home: &home, folder: "tablet" };
+    let second = tablet.pair(&server, &code, &[]);
+    assert_eq!(fact(&second, "account"), fact(&paired, "account"));
+    assert_ne!(fact(&second, "device"), fact(&paired, "device"));
+    let other = Device { home: &home, folder: "other" };
+    let (_, why) = other.badly(&["pair", "--server", server.origin(), "--code", &code, "--name", "o"], PIN);
+    assert!(why.contains("the pairing code is not in force") && why.contains("; ask for a new"), "{why}");
+    let nowhere = ["pair", "--server", "https://pay.example.com", "--code", "A", "--name", "o"];
+    assert!(other.badly(&nowhere, PIN).1.contains("http://"));
+}
+
+#[test]
+fn what_is_no_barcode_of_the_server_is_refused_and_never_shown_raw() {
+    let home = Home::new(BINARY);
+    let (_server, phone, till, hers, theirs) = cast(&home);
+    let text = till.well(&["request", &theirs, "--amount", "5", "--out", "five.png"], "");
+    let last = if text.ends_with('A') { "B" } else { "A" };
+    let changed = text.replacen("/P/AE", "/P/AF", 1);
+    fs::write(home.path("cat.jpg"), "a cat").unwrap();
+    for (barcode, expected) in [
+        ("\u{1b}[31mfree", "\\u{1b}"),
+        ("none.png", "there is no file"),
+        ("cat.jpg", "neither PNG nor JPEG"),
+        ("HTTP://PAY.EXAMPLE.COM/P/AAAA", "another server"),
+        (&format!("{}{last}", &text[..text.len() - 1]), "barcode"),
+        (&changed, "barcode"),
+    ] {
+        let (said, why) = phone.badly(&["pay", barcode, "--wallet", &hers], PIN);
+        assert!(why.contains(expected) && !why.contains('\u{1b}'), "{barcode}: {why}");
+        assert_eq!(said, "", "{barcode}");
+    }
+    assert!(till.badly(&["request", &theirs, "--out", "five.gif"], "").1.contains("--out"));
+}
