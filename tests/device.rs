@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed, as it should")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Output, Stdio};
 
+use data_encoding::BASE32_NOPAD;
 use quittance_gateway::client::NewAccount;
-use quittance_ledger::AccountKind;
+use quittance_ledger::{AccountKind, TransferId};
 use quittance_test_support::{Home, Server, fund, read_with_zbar, register};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
@@ -236,4 +238,27 @@ fn what_is_no_barcode_of_the_server_is_refused_and_never_shown_raw() {
         assert_eq!(said, "", "{barcode}");
     }
     assert!(till.badly(&["request", &theirs, "--out", "five.gif"], "").1.contains("--out"));
+}
+
+/// The server gets a new seal key: what the old one sealed stays good, and devices fetch the new one when told to.
+#[test]
+fn a_new_seal_key_is_taken_up_and_the_old_one_stays_good() {
+    let home = Home::keeping_its_port(BINARY);
+    let (server, phone, till, _, theirs) = cast(&home);
+    let request = |amount| till.well(&["request", &theirs, "--amount", amount, "--out", "code.png"], "");
+    let old = request("100");
+    assert!(server.terminate().0.success());
+
+    let path = home.path("keys").join("seal-2.key");
+    fs::write(&path, format!("{}\n", BASE32_NOPAD.encode(&[7; 32]).to_lowercase())).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let _server = home.start();
+    let new = request("200");
+    assert_eq!(fact(&phone.well(&["show", &old], ""), "amount"), "1.00 EUR");
+    let (_, why) = phone.badly(&["show", &new], "");
+    assert!(why.contains("key"), "{why}");
+    phone.well(&["refresh-keys"], "");
+    assert_eq!(fact(&phone.well(&["show", &new], ""), "amount"), "2.00 EUR");
+    assert_eq!(fact(&phone.well(&["show", &old], ""), "amount"), "1.00 EUR");
+    assert!(home.run_well(&["new-id"]).trim_end().parse::<TransferId>().is_ok());
 }

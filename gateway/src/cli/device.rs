@@ -93,6 +93,8 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Fetch the server's keys anew, which verify barcodes, after the server was given a new one
+    RefreshKeys,
     /// Follow the account's transfers as they happen, a line each
     Events(follow::EventsArgs),
 }
@@ -157,6 +159,7 @@ pub(super) async fn run(args: DeviceArgs) -> Outcome<()> {
         Task::Show { barcode } => Scanned::new(barcode, &home)?.show(Timestamp::from_millis(unix_millis())),
         Task::Pay(payment) => pay::run(payment, &home).await,
         Task::Certificate { wallet, out } => fetch_certificate(&home, *wallet, out.as_deref()).await,
+        Task::RefreshKeys => refresh_keys(&home).await,
         Task::Events(followed) => follow::run(followed, &home.client()?).await,
     }
 }
@@ -197,6 +200,12 @@ async fn issue_code(home: &Home) -> Outcome<()> {
     line(Shown(&pairing.code))?;
     eprintln!("pairs one more device of this account, with its PIN, until {}", Shown(&pairing.expires_at));
     Ok(())
+}
+
+async fn refresh_keys(home: &Home) -> Outcome<()> {
+    let keys = home.client()?.keys().await.map_err(|error| told(&error))?;
+    home.keep_keys(&keys)?;
+    tell::fact("keys", keys.keys.len())
 }
 
 async fn list_wallets(client: &Client) -> Outcome<()> {

@@ -10,6 +10,7 @@ pub mod serve;
 pub mod till;
 
 use std::error::Error;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +40,8 @@ enum Command {
     Device(device::DeviceArgs),
     /// Make a payment barcode offline, with a till's own key
     Till(till::TillArgs),
+    /// Print a new id for a transfer, such as an issue by hand: a time-ordered UUID (version 7)
+    NewId,
 }
 
 /// Runs the program: reads the arguments, does what they say, and tells on stderr why if it can't.
@@ -80,6 +83,10 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Device(args) => device::run(args).await,
             Command::Till(args) => till::run(args).await,
             Command::Audit(args) => audit::run(&args),
+            Command::NewId => {
+                writeln!(std::io::stdout(), "{}", crate::client::new_transfer_id()?)?;
+                Ok(())
+            }
         }
     })
 }

@@ -3,7 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `device.key` | the secret key |
-//! | `server-keys.json` | what the server published when the device was paired |
+//! | `server-keys.json` | what the server published when the device was paired, or its keys were last refreshed |
 //! | `device.json` | server, account and device; written last, so a home with it is paired |
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -115,6 +115,19 @@ impl Home {
             return Err(format!("the key file {path} holds another key than was paired: restore it").into());
         }
         Ok(Client::new(server).device(signer, *device))
+    }
+
+    /// Keeps the keys that the server publishes now. The server must be the one that the device is paired with.
+    pub(super) fn keep_keys(&self, keys: &PublishedKeys) -> Outcome<()> {
+        let (origin, _) = keys.to_verify_with()?;
+        if !origin.as_str().eq_ignore_ascii_case(&self.paired.server) {
+            let (origin, server) = (origin.as_str().to_ascii_lowercase(), &self.paired.server);
+            return Err(format!(
+                "the keys are those of {origin}, and the device is paired with {server}: pair it there in another folder"
+            )
+            .into());
+        }
+        write_json(&self.folder.join(SERVER_KEYS_FILE), keys)
     }
 
     /// What verifies barcodes without the server.
