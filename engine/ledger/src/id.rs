@@ -149,12 +149,25 @@ impl DeviceId {
     }
 }
 
-impl TransferId {
-    /// The millisecond in which the id says it was made (RFC 9562, section 5.7: the first 48 bits).
+/// The millisecond that a time-ordered id begins with (RFC 9562, section 5.7: the first 48 bits).
+const fn millis_of(id: [u8; 16]) -> Timestamp {
+    let [a, b, c, d, e, f, ..] = id;
+    Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+}
+
+impl PaymentRequestId {
+    /// The millisecond in which the id says it was made.
     #[must_use]
     pub const fn made_at(self) -> Timestamp {
-        let [a, b, c, d, e, f, ..] = self.to_bytes();
-        Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+        millis_of(self.to_bytes())
+    }
+}
+
+impl TransferId {
+    /// The millisecond in which the id says it was made.
+    #[must_use]
+    pub const fn made_at(self) -> Timestamp {
+        millis_of(self.to_bytes())
     }
 
     /// The least id, of any version, that could have been made at `at`: a bound for ranges.

@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::event::Event;
 use crate::id::{AccountId, PaymentRequestId, TransferId, WalletId};
 use crate::money::{Currency, CurrencyCode};
-use crate::payment_request::Usage;
+use crate::payment_request::{MAX_TILL_ONE_TIME_LIFETIME_MS, Usage};
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Purpose, Transfer};
 use crate::wallet::{MAX_BALANCE, Owner, Wallet, WalletStatus};
@@ -205,7 +205,11 @@ impl Ledger {
         if let Purpose::Payment(terms) = &transfer.purpose {
             let key = (transfer.payee, terms.request);
             let wrong_amount = terms.amount.is_some_and(|asked| asked != transfer.amount);
-            if terms.is_expired(at) || wrong_amount || self.cancelled.contains(&key) {
+            // A till may use an id again that is long forgotten; the server's barcode of it has expired.
+            let is_remembered = at < terms.request.made_at().plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS)
+                || terms.till.is_none();
+            let is_cancelled = is_remembered && self.cancelled.contains(&key);
+            if terms.is_expired(at) || wrong_amount || is_cancelled {
                 return Err(Breach::RequestTermsBroken(terms.request));
             }
             if terms.usage == Usage::OneTime && !self.paid_once.insert(key) {

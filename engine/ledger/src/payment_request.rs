@@ -7,17 +7,26 @@ use serde::{Deserialize, Serialize};
 use crate::id::{DeviceId, PaymentRequestId, TransferId, WalletId};
 use crate::money::{Amount, CurrencyCode};
 use crate::refusal::Refusal;
+use crate::retention::MAX_ID_AHEAD_MS;
 use crate::text::{Description, Reference};
 use crate::time::Timestamp;
 
 /// The longest time a one-time request may stay open: until it expires, the payee's wallet remembers it.
 pub const MAX_ONE_TIME_LIFETIME_MS: u64 = 90 * 24 * 3_600 * 1_000;
 
+/// How long after the instant in its id a till's one-time request may expire. A till's request is first heard of when it
+/// is paid, and tills may seal any number under one id: past this, none of them can be paid, and the id be forgotten.
+pub const MAX_TILL_ONE_TIME_LIFETIME_MS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// How old a request's id may be when the request is opened. Far less than how long ids are remembered, so that an id
+/// that was forgotten can't be opened again.
+pub const MAX_REQUEST_ID_AGE_MS: u64 = 24 * 3_600 * 1_000;
+
 /// The most requests one wallet remembers.
 pub(crate) const MAX_REQUESTS_PER_WALLET: usize = 100_000;
 
-/// How long a request is remembered past its expiry, so that its payee can still read what became of it.
-const KEPT_PAST_EXPIRY_MS: u64 = 24 * 3_600 * 1_000;
+/// How long a request is remembered past its end, so that its payee can still read what became of it.
+const KEPT_PAST_END_MS: u64 = 24 * 3_600 * 1_000;
 
 /// How often a request may be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +94,8 @@ pub struct RequestState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestBook {
     states: BTreeMap<PaymentRequestId, RequestState>,
-    expiries: BTreeSet<(Timestamp, PaymentRequestId)>,
+    /// From when on each may be forgotten. What never expires is not in here.
+    ends: BTreeSet<(Timestamp, PaymentRequestId)>,
     /// Requests opened, paid or cancelled by an event that is not durable yet.
     undecided: BTreeMap<PaymentRequestId, Pending>,
 }
@@ -123,10 +133,22 @@ impl RequestBook {
 
     /// Puts back a request that a checkpoint remembered.
     pub fn restore(&mut self, id: PaymentRequestId, state: RequestState) {
-        if let Some(expires_at) = state.expires_at {
-            self.expiries.insert((expires_at, id));
+        if let Some(end) = end_of(id, &state) {
+            self.ends.insert((end, id));
         }
-        self.states.insert(id, state);
+        let earlier = self.states.insert(id, state);
+        // One end for each: by the earlier of two it would be forgotten while it can still be paid.
+        if let Some(earlier) = earlier.and_then(|earlier| end_of(id, &earlier))
+            && end_of(id, &state) != Some(earlier)
+        {
+            self.ends.remove(&(earlier, id));
+        }
+        self.assert_invariants();
+    }
+
+    /// What must hold of the memory of requests.
+    fn assert_invariants(&self) {
+        assert!(self.ends.len() <= self.states.len(), "each request has one end at most");
     }
 
     /// Whether opening `request` says again what was said: nothing is left to do then.
@@ -134,11 +156,7 @@ impl RequestBook {
     /// # Errors
     /// The id is another request's, the expiry breaks a rule, or the wallet remembers too many.
     pub(crate) fn decide_open(&self, request: &PaymentRequest, now: Timestamp) -> Result<bool, Refusal> {
-        let known = match self.undecided.get(&request.terms.request) {
-            Some(Pending::Opened(opened)) => Some(**opened),
-            _ => self.states.get(&request.terms.request).and_then(|state| state.request),
-        };
-        if known.is_some_and(|known| known == *request) {
+        if self.opened(request.terms.request).is_some_and(|known| known == *request) {
             return Ok(true);
         }
         let is_taken = self.states.contains_key(&request.terms.request)
@@ -146,8 +164,12 @@ impl RequestBook {
         if is_taken {
             return Err(Refusal::RequestIdTaken);
         }
-        if self.states.len().saturating_add(self.undecided.len()) >= MAX_REQUESTS_PER_WALLET {
+        if self.is_full() {
             return Err(Refusal::TooManyRequests);
+        }
+        let made_at = request.terms.request.made_at();
+        if made_at.plus_millis(MAX_REQUEST_ID_AGE_MS) < now || made_at > now.plus_millis(MAX_ID_AHEAD_MS) {
+            return Err(Refusal::RequestIdOutOfTime);
         }
         let has_valid_expiry = match (request.terms.usage, request.terms.expires_at) {
             (Usage::OneTime, None) => false,
@@ -156,6 +178,18 @@ impl RequestBook {
             (Usage::Reusable, Some(at)) => at > now,
         };
         if has_valid_expiry { Ok(false) } else { Err(Refusal::RequestExpiryInvalid) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.states.len().saturating_add(self.undecided.len()) >= MAX_REQUESTS_PER_WALLET
+    }
+
+    /// The request of this id, as its payee opened it at the server.
+    fn opened(&self, id: PaymentRequestId) -> Option<PaymentRequest> {
+        match self.undecided.get(&id) {
+            Some(Pending::Opened(opened)) => Some(**opened),
+            _ => self.states.get(&id).and_then(|state| state.request),
+        }
     }
 
     /// Whether cancelling says again what was said.
@@ -181,6 +215,10 @@ impl RequestBook {
         amount: Amount,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        // A till that uses the id of a request that the server knows asks for something else.
+        if self.opened(terms.request).is_some_and(|known| known.terms.till != terms.till) {
+            return Err(Refusal::RequestIdTaken);
+        }
         let status = match self.undecided.get(&terms.request) {
             Some(Pending::Opened(_)) => Some(RequestStatus::Open),
             Some(Pending::Cancelled) => return Err(Refusal::RequestCancelled),
@@ -190,6 +228,8 @@ impl RequestBook {
         match status {
             // A till's request is heard of when it is paid, and one past its expiry may have been forgotten.
             None if terms.till.is_none() && !terms.is_expired(now) => return Err(Refusal::RequestUnknown),
+            // From here on it would be remembered.
+            None if terms.usage == Usage::OneTime && self.is_full() => return Err(Refusal::TooManyRequests),
             None | Some(RequestStatus::Open) => {}
             Some(RequestStatus::Cancelled) => return Err(Refusal::RequestCancelled),
             Some(RequestStatus::Paid(_)) => return Err(Refusal::RequestPaid),
@@ -197,8 +237,13 @@ impl RequestBook {
         if terms.is_expired(now) {
             return Err(Refusal::RequestExpired);
         }
+        let made_at = terms.request.made_at();
+        let latest = match terms.till {
+            None => now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            Some(_) => made_at.plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS),
+        };
         let is_bounded = match (terms.usage, terms.expires_at) {
-            (Usage::OneTime, Some(at)) => at <= now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            (Usage::OneTime, Some(at)) => at <= latest,
             (Usage::OneTime, None) => false,
             (Usage::Reusable, _) => true,
         };
@@ -207,6 +252,9 @@ impl RequestBook {
         }
         if terms.amount.is_some_and(|asked| asked != amount) {
             return Err(Refusal::AmountDiffers);
+        }
+        if made_at > now.plus_millis(MAX_ID_AHEAD_MS) {
+            return Err(Refusal::RequestIdOutOfTime);
         }
         Ok(())
     }
@@ -258,8 +306,9 @@ impl RequestBook {
         let request = self.states.get(&terms.request).and_then(|state| state.request);
         let earlier = self.states.get(&terms.request).map(|state| state.status);
         assert!(!matches!(earlier, Some(RequestStatus::Paid(_))), "a one-time request is paid once");
-        let state =
-            RequestState { status: RequestStatus::Paid(transfer), expires_at: terms.expires_at, request };
+        let known_expiry = self.states.get(&terms.request).and_then(|state| state.expires_at);
+        let expires_at = terms.expires_at.max(known_expiry);
+        let state = RequestState { status: RequestStatus::Paid(transfer), expires_at, request };
         self.restore(terms.request, state);
     }
 
@@ -267,16 +316,22 @@ impl RequestBook {
     pub fn forget_expired(&mut self, at: Timestamp, most: usize) -> Vec<PaymentRequestId> {
         let mut forgotten = Vec::new();
         while forgotten.len() < most {
-            let Some((expires_at, id)) = self.expiries.first().copied() else { break };
-            if expires_at.plus_millis(KEPT_PAST_EXPIRY_MS) > at || self.undecided.contains_key(&id) {
+            let Some((end, id)) = self.ends.first().copied() else { break };
+            if end.plus_millis(KEPT_PAST_END_MS) > at || self.undecided.contains_key(&id) {
                 break;
             }
-            self.expiries.pop_first();
+            self.ends.pop_first();
             self.states.remove(&id);
             forgotten.push(id);
         }
         forgotten
     }
+}
+
+/// From when on nothing under this id can be paid; none where that never comes.
+fn end_of(id: PaymentRequestId, state: &RequestState) -> Option<Timestamp> {
+    let of_tills = id.made_at().plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS);
+    state.expires_at.map(|expires_at| expires_at.max(of_tills))
 }
 
 impl Terms {

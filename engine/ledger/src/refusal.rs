@@ -125,6 +125,9 @@ pub enum Refusal {
     /// The payee's balance would exceed what a wallet may hold.
     #[error("the payee's wallet can't hold that much")]
     BalanceOverflow = 71,
+    /// The payment request's id was made too long ago to be opened now, or in the future.
+    #[error("the payment request id was made more than a day ago, or in the future")]
+    RequestIdOutOfTime = 72,
 }
 
 impl Refusal {
@@ -166,6 +169,7 @@ impl Refusal {
         Self::RequestExpiryInvalid,
         Self::AmountDiffers,
         Self::BalanceOverflow,
+        Self::RequestIdOutOfTime,
     ];
 
     /// The number that stands for the refusal in the journal.

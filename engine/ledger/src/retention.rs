@@ -95,6 +95,8 @@ impl<Outcome: Copy> IdWindow<Outcome> {
     /// are passed over.
     pub fn complete(&mut self, id: TransferId, fingerprint: Fingerprint, outcome: Outcome) {
         if id.made_at() < self.opens_at {
+            // The window went past it while it was pending: nobody will ask for it any more.
+            self.entries.remove(&id);
             return;
         }
         let entry = self.entries.entry(id).or_insert(Entry { fingerprint, outcome: None });
@@ -174,6 +176,20 @@ mod tests {
         assert_eq!(window.claim(id, print(1), NOW), Ok(Claim::New));
         window.advance(NOW.plus_millis(10 * WINDOW_MS));
         assert_eq!(window.len(), 1);
+    }
+
+    #[test]
+    fn an_id_that_the_window_passed_while_it_was_pending_holds_nothing_up() {
+        let mut window = IdWindow::new(WINDOW_MS, NOW);
+        let at_the_edge = id(NOW.minus_millis(WINDOW_MS), 1);
+        assert_eq!(window.claim(at_the_edge, print(1), NOW), Ok(Claim::New));
+        let next = id(NOW, 2);
+        assert_eq!(window.claim(next, print(2), NOW.plus_millis(1)), Ok(Claim::New));
+        window.complete(at_the_edge, print(1), 1);
+        window.complete(next, print(2), 2);
+        assert_eq!(window.len(), 1);
+        window.advance(NOW.plus_millis(10 * WINDOW_MS));
+        assert!(window.is_empty());
     }
 
     #[test]

@@ -250,6 +250,8 @@ fn a_request_is_opened_once_and_repeats_are_harmless() {
     assert_eq!(bank.open_request(&yen), Err(Refusal::PayeeCurrencyDiffers));
 }
 
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+
 #[test]
 fn requests_long_expired_are_forgotten_a_few_at_a_time() {
     let mut bank = Bank::new();
@@ -257,16 +259,72 @@ fn requests_long_expired_are_forgotten_a_few_at_a_time() {
         bank.open_request(&request(n, 2)).unwrap();
     }
     let wallet = bank.wallets.get_mut(&wallet_id(2)).unwrap();
-    assert!(wallet.forget_expired_requests(NOW.plus_millis(2_000), 10).is_empty());
-    let much_later = NOW.plus_millis(25 * 3_600 * 1_000);
+    assert!(wallet.forget_expired_requests(NOW.plus_millis(8 * DAY_MS - 1), 10).is_empty());
+    let much_later = NOW.plus_millis(8 * DAY_MS);
     assert_eq!(wallet.forget_expired_requests(much_later, 3).len(), 3);
     assert_eq!(wallet.forget_expired_requests(much_later, 3).len(), 2);
     assert!(wallet.requests().is_empty());
-    // What was forgotten can't be paid: its barcode says by itself that it is over.
+    // What was forgotten can't be paid: its barcode says by itself that it is over. Nor can it be opened again.
     assert_eq!(
         decide_credit(Some(wallet), &payment(1, 1, 2, 10, terms(1)), much_later),
         Err(Refusal::RequestExpired)
     );
+    let longer = Terms { expires_at: Some(much_later.plus_millis(1_000)), ..terms(1) };
+    assert_eq!(
+        wallet.decide_request(&PaymentRequest { terms: longer, ..request(1, 2) }, much_later),
+        Err(Refusal::RequestIdOutOfTime)
+    );
+}
+
+/// Tills may seal several requests under one id, and the server's id too. One of them is paid, once, for ever.
+#[test]
+fn one_id_is_paid_once_whoever_sealed_it_and_however_long_it_lasts() {
+    let till = Some(key(2).device_id());
+    let lasting = |days| Terms { expires_at: Some(NOW.plus_millis(days * DAY_MS)), till, ..terms(1) };
+    let mut bank = Bank::new();
+    bank.settle(&payment(1, 1, 2, 10, Terms { till, ..terms(1) })).unwrap();
+    for later in (0..40).map(|days| NOW.plus_millis(days * DAY_MS)) {
+        let wallet = bank.wallets.get_mut(&wallet_id(2)).unwrap();
+        wallet.forget_expired_requests(later, 10);
+        for days in [1, 6, 7, 8, 30, 400] {
+            let again = payment(2, 1, 2, 10, lasting(days));
+            assert!(decide_credit(Some(wallet), &again, later).is_err(), "{later:?}, {days} days");
+        }
+    }
+    // The same where the server opened the request first.
+    let mut bank = Bank::new();
+    bank.open_request(&request(1, 2)).unwrap();
+    assert_eq!(bank.settle(&payment(1, 1, 2, 10, lasting(6))), Err(Refusal::RequestIdTaken));
+    bank.settle(&payment(1, 1, 2, 10, terms(1))).unwrap();
+    let wallet = bank.wallets.get_mut(&wallet_id(2)).unwrap();
+    wallet.forget_expired_requests(NOW.plus_millis(3 * DAY_MS), 10);
+    assert_eq!(
+        decide_credit(Some(wallet), &payment(2, 1, 2, 10, lasting(6)), NOW.plus_millis(3 * DAY_MS)),
+        Err(Refusal::RequestIdTaken)
+    );
+}
+
+#[test]
+fn a_requests_id_is_of_its_time() {
+    let mut bank = Bank::new();
+    let mut made_at = |at: Timestamp| {
+        let mut bytes = v7(1);
+        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
+        let terms = Terms { request: PaymentRequestId::from_bytes(bytes).unwrap(), ..terms(1) };
+        let till = Terms { till: Some(key(2).device_id()), ..terms };
+        let opened = bank.open_request(&PaymentRequest { terms, ..request(1, 2) });
+        let wallet = &bank.wallets[&wallet_id(3)];
+        let till = Transfer { payee: wallet_id(3), ..payment(1, 1, 3, 10, till) };
+        (opened, decide_credit(Some(wallet), &till, NOW))
+    };
+    assert_eq!(made_at(NOW.minus_millis(DAY_MS)), (Ok(()), Ok(())));
+    assert_eq!(made_at(NOW.minus_millis(DAY_MS + 1)), (Err(Refusal::RequestIdOutOfTime), Ok(())));
+    assert_eq!(
+        made_at(NOW.minus_millis(7 * DAY_MS)),
+        (Err(Refusal::RequestIdOutOfTime), Err(Refusal::RequestExpiryInvalid))
+    );
+    let ahead = NOW.plus_millis(300_001);
+    assert_eq!(made_at(ahead), (Err(Refusal::RequestIdOutOfTime), Err(Refusal::RequestIdOutOfTime)));
 }
 
 #[test]

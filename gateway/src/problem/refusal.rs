@@ -115,6 +115,8 @@ const fn told(refusal: Refusal) -> Told {
             "leave the amount out or give the one the barcode asks for"),
         R::BalanceOverflow => tell(S::UNPROCESSABLE_ENTITY, "balance-overflow", "The payee's wallet is full", "/amount",
             "choose a smaller amount or another wallet"),
+        R::RequestIdOutOfTime => tell(S::UNPROCESSABLE_ENTITY, "request-id-out-of-time", "The payment request id is not of its time", "/id",
+            "make a new time-ordered id, with the clock set right, or leave it out and the server makes one"),
     }
 }
 

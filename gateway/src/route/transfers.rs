@@ -133,6 +133,8 @@ fn payment_problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::WalletUnknown => problem.at("/payer"),
         Refusal::RequestUnknown
+        | Refusal::RequestIdTaken
+        | Refusal::RequestIdOutOfTime
         | Refusal::RequestExpiryInvalid
         | Refusal::PayeeCurrencyDiffers
         | Refusal::TooManyRequests => problem.at("/barcode"),
