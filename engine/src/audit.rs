@@ -87,12 +87,13 @@ impl From<StoreError> for AuditError {
     }
 }
 
-/// Audits the store in the folder `path`, which nothing else may have open. Changes nothing in it.
+/// Audits the store in the folder `path`, which nothing else may have open. It is copied to the folder for temporary files
+/// (`TMPDIR`) and read there, so nothing in it changes.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn audit(path: &Path) -> Result<AuditReport, AuditError> {
-    let store = Store::open_existing(path)?;
+    let (store, _folder) = Store::open_copy(path)?;
     // The plain model first: what stops at a broken rule must not be run on a journal that may break one.
     let mut reading = Reading::default();
     let tip = replay(&store.journal_reader(), Position::START, |block| reading.take(&block))?;

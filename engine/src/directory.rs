@@ -23,6 +23,8 @@ use crate::pending::{Done, Waiting};
 
 /// The most wallets an account may have open.
 const MAX_WALLETS_PER_ACCOUNT: usize = 32;
+/// The most wallets an account may ever open.
+const MAX_WALLETS_EVER_PER_ACCOUNT: usize = 1_000;
 
 /// What the directory knows. Made by recovery, changed by events.
 #[derive(Debug, Default)]
@@ -470,9 +472,10 @@ impl Directory {
             inner.wait(done)?;
             return Ok(waiting);
         }
-        let wallets = register.wallets_of.get(&account).into_iter().flatten();
+        let wallets = register.wallets_of.get(&account).map_or(&[] as &[_], Vec::as_slice);
         let is_open = |wallet: &&WalletId| register.wallets.get(wallet).is_some_and(|wallet| wallet.is_open);
-        if wallets.filter(is_open).count() >= MAX_WALLETS_PER_ACCOUNT {
+        let open = wallets.iter().filter(is_open).count();
+        if open >= MAX_WALLETS_PER_ACCOUNT || wallets.len() >= MAX_WALLETS_EVER_PER_ACCOUNT {
             return Err(Refusal::TooManyWallets.into());
         }
         inner.record(at, Event::WalletOpened { wallet, account, currency, name }, Some(done))?;

@@ -24,7 +24,7 @@ use crate::keys::Keys;
 use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::recovery::{Recovered, recover};
-use crate::store::Store;
+use crate::store::{StateBatch, Store};
 
 /// A settlement engine on one store.
 ///
@@ -69,6 +69,7 @@ impl Engine {
             .published_keys()
             .map_err(|_| StartError::Damaged("a seal key is not usable: replace it".to_owned()))?;
         let store = Store::open(&config.store)?;
+        check_keys(&store, &keys)?;
         let now = system_now();
         let admission = Arc::new(Admission::new(config.max_in_flight, config.id_window_ms, now));
         let recovered = recover(&store, config.id_window_ms, now, Some(&admission))?;
@@ -186,6 +187,19 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.shutdown();
+    }
+}
+
+/// Sees that the keys are the store's. A new store takes those that it is first started with.
+fn check_keys(store: &Store, keys: &Keys) -> Result<(), StartError> {
+    match store.state().keys()? {
+        Some(fingerprint) if fingerprint == keys.fingerprint() => Ok(()),
+        Some(_) => Err(StartError::KeysDiffer),
+        None => {
+            let mut batch = StateBatch::default();
+            batch.keys(keys.fingerprint())?;
+            Ok(store.state().write(batch)?)
+        }
     }
 }
 

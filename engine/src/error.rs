@@ -62,6 +62,12 @@ pub enum StartError {
     /// What a checkpoint or an index says can't be read.
     #[error("the store is damaged: {0}; restore it from a backup")]
     Damaged(String),
+    /// The keys are not those that the store was made with.
+    #[error(
+        "the store was made with other keys than these: put its verifier.key and seal-1.key back, or no PIN would be \
+         right any more"
+    )]
+    KeysDiffer,
     /// A setting is out of its range.
     #[error("the setting {field} is {problem}")]
     Config {

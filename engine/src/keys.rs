@@ -23,7 +23,6 @@ use crate::pin::Pin;
 
 const OPERATOR_PREFIX: &str = "quittance-operator-";
 const MAX_KEY_FILE_BYTES: u64 = 256;
-const MAX_SEAL_KEYS: u32 = 1_000;
 
 type Secret = Zeroizing<[u8; 32]>;
 
@@ -40,8 +39,13 @@ pub enum KeyError {
         error: std::io::Error,
     },
     /// Others than its owner may read or write it.
-    #[error("the key file {0} is open to others: take their permissions away with chmod go-rwx")]
+    #[error("the keys at {0} are open to others: take their permissions away with chmod go-rwx")]
     Exposed(PathBuf),
+    /// One of several seal keys is not there, so what it sealed would not verify.
+    #[error(
+        "the key file {0} is missing, and a newer one is there: restore it from a backup, or number the keys from 1"
+    )]
+    Missing(PathBuf),
     /// It holds something else.
     #[error("the key file {0} does not hold a key: restore it from a backup")]
     Malformed(PathBuf),
@@ -74,11 +78,16 @@ impl Keys {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(folder).map_err(|error| io(folder, error))?;
+        let mode = fs::metadata(folder).map_err(|error| io(folder, error))?.permissions().mode();
+        if mode & 0o022 != 0 {
+            return Err(KeyError::Exposed(folder.to_owned()));
+        }
         let mut published = Vec::new();
         let mut seal = ServerKey::from_secret(&*load_or_create(&seal_path(folder, 1), "")?);
         published.push(seal.public());
-        for number in 2..=MAX_SEAL_KEYS {
-            let Some(newer) = load(&seal_path(folder, number), "")? else { break };
+        for number in 2..=newest_seal_key(folder)? {
+            let path = seal_path(folder, number);
+            let newer = load(&path, "")?.ok_or(KeyError::Missing(path))?;
             seal = ServerKey::from_secret(&newer);
             published.push(seal.public());
         }
@@ -105,6 +114,13 @@ impl Keys {
     #[must_use]
     pub fn published(&self) -> &[[u8; 32]] {
         &self.published
+    }
+
+    /// What tells these keys from others: those that a store can't do without.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 keys of a store");
+        hasher.update(&*self.verifier).update(self.published.first().map_or(&[], |key| key.as_slice()));
+        *hasher.finalize().as_bytes()
     }
 
     pub(crate) fn published_keys(&self) -> Result<ServerKeys, quittance_barcode::BarcodeError> {
@@ -141,6 +157,18 @@ fn seal_path(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("seal-{number}.key"))
 }
 
+/// The highest number of a seal key, 1 where there is none.
+fn newest_seal_key(folder: &Path) -> Result<u32, KeyError> {
+    let mut newest = 1;
+    for entry in fs::read_dir(folder).map_err(|error| io(folder, error))? {
+        let name = entry.map_err(|error| io(folder, error))?.file_name();
+        let number =
+            name.to_str().and_then(|name| name.strip_prefix("seal-")?.strip_suffix(".key")?.parse().ok());
+        newest = newest.max(number.unwrap_or(1));
+    }
+    Ok(newest)
+}
+
 fn operator_path(folder: &Path) -> PathBuf {
     folder.join("operator.key")
 }
@@ -161,10 +189,14 @@ fn load_or_create(path: &Path, prefix: &str) -> Result<Secret, KeyError> {
     getrandom::fill(&mut *secret).map_err(KeyError::Random)?;
     // Under another name first, so that a key file is there whole or not at all.
     let unfinished = path.with_extension("new");
+    // What an earlier try left behind, or somebody laid there, is not written into: it may be open to others.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&unfinished, error)),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&unfinished)
         .map_err(|error| io(&unfinished, error))?;
@@ -237,6 +269,23 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "abc").unwrap();
         assert!(matches!(Keys::load_or_create(folder.path()), Err(KeyError::Malformed(_))));
+    }
+
+    #[test]
+    fn what_lies_in_the_folder_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let left_over = folder.path().join("operator.new");
+        fs::write(&left_over, "an earlier try").unwrap();
+        fs::set_permissions(&left_over, fs::Permissions::from_mode(0o644)).unwrap();
+        let keys = Keys::load_or_create(folder.path()).unwrap();
+        let mode = fs::metadata(keys.operator_key_file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::copy(folder.path().join("verifier.key"), folder.path().join("seal-3.key")).unwrap();
+        assert!(
+            matches!(Keys::load_or_create(folder.path()), Err(KeyError::Missing(path)) if path.ends_with("seal-2.key"))
+        );
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Keys::load_or_create(folder.path()), Err(KeyError::Exposed(_))));
     }
 
     #[test]

@@ -117,6 +117,11 @@ fn a_journal_that_lost_its_end_is_refused() {
     // A mark that is behind is what a loss of power leaves.
     fs::write(&end, old_end).unwrap();
     assert_eq!(read(&Store::open(&path).unwrap(), Position::START).unwrap().1, tip);
-    fs::write(&end, [7; 64]).unwrap();
-    assert!(matches!(Store::open(&path), Err(StoreError::EndMark(_))));
+    for lost in [Some([7; 64].as_slice()), Some(&[]), None] {
+        match lost {
+            Some(bytes) => fs::write(&end, bytes).unwrap(),
+            None => fs::remove_file(&end).unwrap(),
+        }
+        assert!(matches!(Store::open(&path), Err(StoreError::EndMark(_))), "{lost:?}");
+    }
 }

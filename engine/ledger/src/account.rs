@@ -21,6 +21,9 @@ pub const MAX_PIN_FAILURES: u8 = 5;
 /// The most devices an account may have paired at one time, revoked ones not counted.
 pub const MAX_DEVICES_PER_ACCOUNT: usize = 32;
 
+/// The most devices an account may ever pair.
+const MAX_DEVICES_EVER_PER_ACCOUNT: usize = 1_000;
+
 /// What kind of party an account stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -260,7 +263,7 @@ impl Account {
             return Err(Refusal::DeviceAlreadyPaired);
         }
         let trusted = self.devices.values().filter(|device| device.revoked_at.is_none()).count();
-        if trusted >= MAX_DEVICES_PER_ACCOUNT {
+        if trusted >= MAX_DEVICES_PER_ACCOUNT || self.devices.len() >= MAX_DEVICES_EVER_PER_ACCOUNT {
             return Err(Refusal::TooManyDevices);
         }
         assert_eq!(self.pin.is_none(), first_pin.is_some(), "the first pairing, and only it, sets the PIN");

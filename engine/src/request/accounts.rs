@@ -78,7 +78,12 @@ impl Engine {
     pub async fn pair_device(&self, order: PairingOrder) -> Result<PairedDevice, EngineError> {
         check_device_key(&order.key)?;
         let device = order.key.device_id();
+        let code = self.keys.code_verifier(&canonical_code(&order.code));
         match self.directory.paired_device(device) {
+            // The code of a pairing that is done is used up. One that is in force is for something else.
+            Ok(_) if self.directory.account_of_code(&code).is_ok() => {
+                return Err(Refusal::DeviceAlreadyPaired.into());
+            }
             Ok(paired) => {
                 let (done, waiting) = self.pending()?;
                 self.directory.wait(done)?;
@@ -88,7 +93,6 @@ impl Engine {
             Err(Refusal::DeviceRevoked) => return Err(Refusal::DeviceAlreadyPaired.into()),
             Err(_) => {}
         }
-        let code = self.keys.code_verifier(&canonical_code(&order.code));
         let account = self.directory.account_of_code(&code)?;
         if self.directory.has_pin(account)? {
             self.check_pin(account, &order.pin).await?;

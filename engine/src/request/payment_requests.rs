@@ -42,6 +42,9 @@ impl Engine {
             reference: new.reference,
             description: new.description,
         };
+        self.check_party(party, new.wallet)?;
+        // Before it is recorded: a request that no barcode can carry is of no use.
+        self.barcode_of(&request)?;
         self.command(party, new.wallet, WalletCommand::OpenRequest(Box::new(request))).await?;
         self.request(party, new.wallet, id).await
     }

@@ -38,18 +38,10 @@ pub(super) struct EndMark {
     writes: u64,
 }
 
-/// What a file says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// No mark was ever written.
-    Blank,
-    /// The journal ended here, or later.
-    Marked(Mark),
-    /// There was a mark, and it can't be read.
-    Damaged,
-}
-
 impl Mark {
+    /// The mark of a journal that has no block yet.
+    pub(super) const NOTHING: Self = Self { first: Position::START, block_hash: [0; 32] };
+
     /// The mark of a journal whose last block this is.
     pub(super) fn of(first: Position, block: &[u8]) -> Self {
         Self { first, block_hash: *blake3::hash(block).as_bytes() }
@@ -57,18 +49,24 @@ impl Mark {
 }
 
 impl EndMark {
-    /// Opens the file, which is made where it is missing, and reads it.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Reading)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    /// Makes the file of a new store, which has no block.
+    pub(super) fn create(path: &Path) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        let mut end = Self { file, writes: 0 };
+        end.write(Mark::NOTHING)?;
+        end.sync()
+    }
+
+    /// Opens the file and reads the mark; none where it can't be read.
+    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Mark)>> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let slots = [read_slot(&file, 0)?, read_slot(&file, 1)?];
         let newest = slots.into_iter().flatten().max_by_key(|(writes, _)| *writes);
-        let writes = newest.map_or(0, |(writes, _)| writes);
-        let reading = match newest {
-            Some((_, mark)) => Reading::Marked(mark),
-            None if file.metadata()?.len() == 0 => Reading::Blank,
-            None => Reading::Damaged,
-        };
-        Ok((Self { file, writes }, reading))
+        Ok(newest.map(|(writes, mark)| (Self { file, writes }, mark)))
     }
 
     /// Writes the mark. The block is durable.
@@ -125,18 +123,23 @@ mod tests {
     fn the_newest_whole_mark_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("END");
-        let (mut end, reading) = EndMark::open(&path).unwrap();
-        assert_eq!(reading, Reading::Blank);
+        assert!(EndMark::open(&path).unwrap().is_none());
+        EndMark::create(&path).unwrap();
+        let read = || EndMark::open(&path).unwrap().map(|(_, mark)| mark);
+        assert_eq!(read(), Some(Mark::NOTHING));
+        let (mut end, _) = EndMark::open(&path).unwrap().unwrap();
         let mark = |n: u64| Mark::of(Position::new(n), &n.to_le_bytes());
         for n in 1..=5 {
             end.write(mark(n)).unwrap();
-            assert_eq!(EndMark::open(&path).unwrap().1, Reading::Marked(mark(n)));
+            assert_eq!(read(), Some(mark(n)));
         }
-        // The fifth is in slot 1. One that was torn leaves the fourth; with both torn, it shows that there was one.
+        // The fifth is the sixth write, in slot 0. One that was torn leaves the fourth; with both torn, there is none.
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(&[0xFF], offset(1) + 20).unwrap();
-        assert_eq!(EndMark::open(&path).unwrap().1, Reading::Marked(mark(4)));
         file.write_all_at(&[0xFF], offset(0) + 20).unwrap();
-        assert_eq!(EndMark::open(&path).unwrap().1, Reading::Damaged);
+        assert_eq!(read(), Some(mark(4)));
+        file.write_all_at(&[0xFF], offset(1) + 20).unwrap();
+        assert_eq!(read(), None);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(read(), None);
     }
 }

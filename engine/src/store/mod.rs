@@ -8,12 +8,13 @@ mod history;
 mod journal;
 mod state;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use end_mark::{EndMark, Mark, Reading};
+use end_mark::{EndMark, Mark};
 use quittance_journal::Position;
+use tempfile::TempDir;
 
 pub(crate) use history::{HistoryBatch, HistoryTree, Subject};
 pub use journal::{JournalReader, JournalWriter};
@@ -73,10 +74,10 @@ pub enum StoreError {
          restore the store from a backup"
     )]
     BlocksLost(Position),
-    /// The end mark can't be read.
+    /// The end mark is missing, or can't be read.
     #[error(
-        "the store is damaged: {0} can't be read, so nobody can tell whether the journal is whole; restore the store \
-         from a backup, or remove the file to go on with what the journal holds"
+        "the store is damaged: {0} is missing or can't be read, so nobody can tell whether the journal is whole; \
+         restore the store from a backup"
     )]
     EndMark(PathBuf),
     /// A checkpoint or an index holds what can't be read.
@@ -116,6 +117,35 @@ impl Store {
             return Err(StoreError::Missing(path.to_owned()));
         }
         Self::open_database(path)
+    }
+
+    /// Opens a copy of a store that must be there and that nobody has open, and leaves the store itself as it is: sled cuts
+    /// a damaged log off when it opens it. The copy goes with the folder that is given back with it.
+    ///
+    /// # Errors
+    /// As [`Store::open_existing`], and the file system has no room for the copy.
+    pub(crate) fn open_copy(path: &Path) -> Result<(Self, TempDir), StoreError> {
+        if read_format(path)?.is_none() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        let folder = tempfile::tempdir().map_err(|error| io(&std::env::temp_dir(), error))?;
+        let database = path.join("sled").join("db");
+        // Held until the copy is whole. No database is for what follows to find.
+        let _lock = match File::open(&database) {
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Some(file),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
+                Err(TryLockError::Error(error)) => return Err(io(&database, error)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(io(&database, error)),
+        };
+        copy_folder(path, folder.path())?;
+        let store = Self::open_existing(folder.path()).map_err(|error| match error {
+            StoreError::EndMark(_) => StoreError::EndMark(path.join(END_FILE)),
+            other => other,
+        })?;
+        Ok((store, folder))
     }
 
     fn open_database(path: &Path) -> Result<Self, StoreError> {
@@ -189,27 +219,40 @@ fn io(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), error }
 }
 
-fn open_end(path: &Path) -> Result<(EndMark, Reading), StoreError> {
-    EndMark::open(path).map_err(|error| io(path, error))
+/// A store has an end mark from its making on, so one without it has lost it.
+fn open_end(path: &Path) -> Result<(EndMark, Mark), StoreError> {
+    let opened = EndMark::open(path).map_err(|error| io(path, error))?;
+    opened.ok_or_else(|| StoreError::EndMark(path.to_owned()))
 }
 
 /// Sees that the journal reaches as far as it ever did, and marks where it ends now.
 fn check_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
-    let (mut end, reading) = open_end(path)?;
-    match reading {
-        Reading::Damaged => return Err(StoreError::EndMark(path.to_owned())),
-        Reading::Marked(mark) => {
-            let block = blocks.get(mark.first.get().to_be_bytes())?;
-            if block.is_none_or(|block| Mark::of(mark.first, &block) != mark) {
-                return Err(StoreError::BlocksLost(mark.first));
-            }
+    let (mut end, mark) = open_end(path)?;
+    if mark != Mark::NOTHING {
+        let block = blocks.get(mark.first.get().to_be_bytes())?;
+        if block.is_none_or(|block| Mark::of(mark.first, &block) != mark) {
+            return Err(StoreError::BlocksLost(mark.first));
         }
-        Reading::Blank => {}
     }
     let Some((first, block)) = blocks.last()? else { return Ok(()) };
     let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
     let mark = Mark::of(Position::new(u64::from_be_bytes(first)), &block);
     end.write(mark).and_then(|()| end.sync()).map_err(|error| io(path, error))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(to).map_err(|error| io(to, error))?;
+    for entry in fs::read_dir(from).map_err(|error| io(from, error))? {
+        let entry = entry.map_err(|error| io(from, error))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(|error| io(&path, error))?;
+        if kind.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            fs::copy(&path, &target).map_err(|error| io(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Looks at the format without touching anything. None where a store may be made.
@@ -226,7 +269,7 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
             return match fs::read_dir(path) {
                 Ok(mut entries) => {
                     // The making of a store that was cut short leaves this behind, and nothing else.
-                    let is_foreign = |name: std::ffi::OsString| name != UNFINISHED_FORMAT_FILE;
+                    let is_foreign = |name| name != UNFINISHED_FORMAT_FILE && name != END_FILE;
                     if entries.any(|entry| entry.map_or(true, |entry| is_foreign(entry.file_name()))) {
                         Err(StoreError::NotAStore(path.to_owned()))
                     } else {
@@ -249,7 +292,9 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
 
 fn create(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).map_err(|error| io(path, error))?;
-    // Under another name first, so that a format file is there whole or not at all.
+    let end = path.join(END_FILE);
+    EndMark::create(&end).map_err(|error| io(&end, error))?;
+    // Last, and under another name first: where a format file is, the rest is too.
     let (written, named) = (path.join(UNFINISHED_FORMAT_FILE), path.join(FORMAT_FILE));
     let mut file = File::create(&written).map_err(|error| io(&written, error))?;
     writeln!(file, "{FORMAT_PREFIX}{FORMAT_NUMBER}").map_err(|error| io(&written, error))?;

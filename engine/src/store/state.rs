@@ -8,6 +8,7 @@
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets and requests are written |
 //! | `d` | the position as of which accounts and currencies are written |
+//! | `k` | the fingerprint of the keys that the store's verifiers were made with |
 //! | `t` millisecond | the position of the journal's end at that time |
 //!
 //! Numbers in keys are big-endian, values are in postcard's encoding. None of it is ever ahead of the journal, and all of
@@ -68,6 +69,12 @@ impl StateTree {
         value.map(|value| decode("account", &value)).transpose()
     }
 
+    /// The fingerprint of the keys that the store was made with.
+    pub(crate) fn keys(&self) -> Result<Option<[u8; 32]>, StoreError> {
+        let value = self.0.get(key(b'k', &[]))?;
+        value.map(|value| decode("keys' fingerprint", &value)).transpose()
+    }
+
     pub(crate) fn load(&self) -> Result<StoredState, StoreError> {
         let mut state = StoredState::default();
         for entry in &self.0 {
@@ -102,6 +109,7 @@ impl StateTree {
                     let millis = u64::from_be_bytes(rest.try_into().map_err(|_| bad_key())?);
                     state.time_marks.insert(Timestamp::from_millis(millis), decode("position", &value)?);
                 }
+                b'k' => {}
                 _ => return Err(bad_key()),
             }
         }
@@ -145,6 +153,10 @@ impl StateBatch {
 
     pub(crate) fn directory(&mut self, as_of: Position) -> Result<(), StoreError> {
         self.put(key(b'd', &[]), &as_of)
+    }
+
+    pub(crate) fn keys(&mut self, fingerprint: [u8; 32]) -> Result<(), StoreError> {
+        self.put(key(b'k', &[]), &fingerprint)
     }
 
     pub(crate) fn time_mark(&mut self, at: Timestamp, end: Position) -> Result<(), StoreError> {
