@@ -151,6 +151,10 @@ fn an_offline_till_is_paid_and_an_open_amount_is_said() {
     let call = ["till", "--certificate", "certificate", "--key", "till/device.key", "--origin"];
     let call = [&call, &[server.origin(), "--open", "--reference", "KIOSK", "--out", "kiosk.png"][..]];
     home.run_well(&call.concat());
+    // A till's id is remembered for a week and a day, so that no barcode of it is paid twice.
+    let too_long = home.run(&[&call.concat(), &["--expires-in", "604801"][..]].concat());
+    assert_eq!(too_long.status.code(), Some(1));
+    assert!(String::from_utf8(too_long.stderr).unwrap().contains("604800 s"));
     let shown = phone.well(&["show", "kiosk.png"], "");
     assert_eq!(fact(&shown, "amount"), "open, in EUR");
     assert!(fact(&shown, "sealed by").starts_with("till "), "{shown}");

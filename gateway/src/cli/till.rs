@@ -7,7 +7,10 @@ use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
 use quittance_barcode::{DeviceSigner, Origin, RequestDetails, TillCertificate};
-use quittance_ledger::{Amount, Currency, KeyAlgorithm, Name, Reference, Timestamp, Usage, WalletId};
+use quittance_ledger::{
+    Amount, Currency, KeyAlgorithm, MAX_TILL_ONE_TIME_LIFETIME_MS, Name, Reference, Timestamp, Usage,
+    WalletId,
+};
 
 use super::drawing::Drawing;
 use super::key_file;
@@ -44,7 +47,7 @@ pub struct TillArgs {
     /// What ties the payment to the till's books, such as an order number
     #[arg(long)]
     pub reference: Option<String>,
-    /// For how long the barcode may be paid
+    /// For how long the barcode may be paid; at most a week, unless it is reusable
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub expires_in: u32,
     /// Let the barcode be paid any number of times until it expires
@@ -152,10 +155,17 @@ pub(super) fn make_barcode(
 
 fn requested(args: &TillArgs, now: Timestamp) -> Outcome<TillRequest> {
     let reference = args.reference.as_deref().map(str::parse).transpose()?;
+    let lifetime_ms = u64::from(args.expires_in).saturating_mul(1_000);
+    if !args.reusable && lifetime_ms > MAX_TILL_ONE_TIME_LIFETIME_MS {
+        let most = MAX_TILL_ONE_TIME_LIFETIME_MS / 1_000;
+        return Err(
+            format!("a barcode that is paid once lasts at most {most} s: shorten --expires-in").into()
+        );
+    }
     Ok(TillRequest {
         amount: args.amount.map(Amount::new).transpose()?,
         usage: if args.reusable { Usage::Reusable } else { Usage::OneTime },
-        expires_at: now.plus_millis(u64::from(args.expires_in).saturating_mul(1_000)),
+        expires_at: now.plus_millis(lifetime_ms),
         reference,
     })
 }
