@@ -73,8 +73,9 @@ impl Asked {
             }
             Presented::Signature(signature) => {
                 let device = device::named_device(app, &signature)?;
+                check_device_request(app, &parts, &signature, &device.key)?;
                 let body = read_body(body, max_bytes, limit).await?;
-                check_device_request(app, &parts, &body, &signature, &device.key)?;
+                signature.check_body(&body)?;
                 Ok(Self { caller: Caller::Device(device), parts, body })
             }
         }

@@ -6,7 +6,7 @@ use quittance_barcode::verify_device_signature;
 use quittance_engine::PairedDevice;
 use quittance_ledger::{DeviceId, DeviceKey, Refusal};
 
-use super::http_signature::{PresentedSignature, RequestParts};
+use super::http_signature::PresentedSignature;
 use super::nonces::{MAX_AGE_SECS, MAX_AHEAD_SECS, NonceError};
 use crate::app::App;
 use crate::problem::Problem;
@@ -27,21 +27,30 @@ pub(super) fn named_device(app: &App, signature: &PresentedSignature) -> Result<
     })
 }
 
-/// Checks that a request was signed with this key, lately, and is not a repeat of one seen before.
-pub(crate) fn check_device_request(
+/// Checks that the head of a request was signed with this key, and lately. Says what time it is taken to be.
+pub(crate) fn check_signature(
     app: &App,
     request: &Parts,
-    body: &[u8],
     signature: &PresentedSignature,
     key: &DeviceKey,
-) -> Result<(), Problem> {
+) -> Result<u64, Problem> {
     let now_secs = app.engine.now().as_secs();
     signature.check_fresh(now_secs, MAX_AGE_SECS, MAX_AHEAD_SECS)?;
     let target_uri = app.target_uri(&request.uri);
-    let parts = RequestParts { method: &request.method, target_uri: &target_uri, body };
-    signature.verify(&parts, key.algorithm(), |base, signature| {
+    signature.verify(&request.method, &target_uri, key.algorithm(), |base, signature| {
         verify_device_signature(key, base, signature).is_ok()
     })?;
+    Ok(now_secs)
+}
+
+/// Checks that the head of a request was signed with this key, lately, and is not a repeat of one seen before.
+pub(crate) fn check_device_request(
+    app: &App,
+    request: &Parts,
+    signature: &PresentedSignature,
+    key: &DeviceKey,
+) -> Result<(), Problem> {
+    let now_secs = check_signature(app, request, signature, key)?;
     // Last: else anyone could use up a device's nonces.
     app.nonces
         .take(key.device_id(), signature.nonce(), signature.created_secs(), now_secs)

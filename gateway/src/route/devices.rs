@@ -47,7 +47,8 @@ pub(super) async fn pair(State(app): State<Arc<App>>, request: Request) -> Answe
     let body = read_body(body, MAX_JSON_BYTES, app.settings.body_timeout).await?;
     let new: NewDevice = read_json(&parts.headers, &body)?;
     let key = device_key(new.algorithm, &new.public_key)?;
-    check_device_request(&app, &parts, &body, &signature, &key)?;
+    check_device_request(&app, &parts, &signature, &key)?;
+    signature.check_body(&body)?;
     let order = PairingOrder { code: new.code, key, name: new.name, pin: new.pin };
     let paired = app.engine.pair_device(order).await?;
     Ok(created(Paired { account: paired.account, device: paired.device }))

@@ -1,12 +1,16 @@
 //! The routes on a real engine, without a socket.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use axum::body::Body;
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::stream;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
+use hyper::body::Bytes;
 use quittance_barcode::DeviceSigner;
 use quittance_engine::{Engine, EngineConfig, Keys};
 use quittance_ledger::KeyAlgorithm;
@@ -302,6 +306,29 @@ async fn signatures_are_looked_at_closely() {
     let answer = world.device(&ada, Method::GET, "/v1/wallets", None).await;
     assert_problem(&answer, 403, "device-revoked", "signature-input");
     tokio::time::timeout(std::time::Duration::from_secs(5), stream).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_read() {
+    let world = World::with_euro().await;
+    let (_, ada, _) = world.party("Ada", 1, 0).await;
+    let path = "/v1/barcodes/decode";
+    let body = json!({"text": "x"});
+    let unread = || {
+        Body::from_stream(stream::poll_fn(|_| -> Poll<Option<Result<Bytes, Infallible>>> { panic!("read") }))
+    };
+    let thief = Phone {
+        signer: DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &[9; 32]).unwrap(),
+        key_id: ada.key_id.clone(),
+    };
+    let forged = world.signed(&thief, &Method::POST, path, Some(&body)).map(|_| unread());
+    assert_problem(&world.send(forged).await, 401, "signature-invalid", "signature");
+    let first = world.signed_with(&ada, &Method::POST, path, Some(&body), "the-same-nonce-16");
+    assert_problem(&world.send(first).await, 422, "not-a-barcode", "/text");
+    let again = world.signed_with(&ada, &Method::POST, path, Some(&body), "the-same-nonce-16");
+    assert_problem(&world.send(again.map(|_| unread())).await, 401, "nonce-used", "signature-input");
+    let other = world.signed(&ada, &Method::POST, path, Some(&body)).map(|_| Body::from("{}"));
+    assert_problem(&world.send(other).await, 401, "signature-digest-differs", "content-digest");
 }
 
 #[tokio::test]

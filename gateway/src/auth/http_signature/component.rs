@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 
 use super::error::SignatureError;
 use super::structured::joined_lines;
 use super::{
-    CONTENT_DIGEST, MAX_CONTENT_DIGEST_BYTES, MAX_COVERED_FIELD_BYTES, MAX_TARGET_URI_BYTES, RequestParts,
-    SIGNATURE, SIGNATURE_INPUT,
+    CONTENT_DIGEST, MAX_CONTENT_DIGEST_BYTES, MAX_COVERED_FIELD_BYTES, MAX_TARGET_URI_BYTES, SIGNATURE,
+    SIGNATURE_INPUT,
 };
 
 pub(super) const METHOD: &str = "@method";
@@ -104,8 +104,7 @@ pub(super) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Checks a request's target. Absolute, of visible ASCII and not too long; what is signed is then the text
     /// itself, so that client and server need not agree on how to normalise it.
-    pub(super) fn read(parts: &RequestParts<'a>) -> Result<Self, SignatureError> {
-        let text = parts.target_uri;
+    pub(super) fn read(method: &'a Method, text: &'a str) -> Result<Self, SignatureError> {
         let broken = |problem| SignatureError::TargetUri { problem };
         if text.len() > MAX_TARGET_URI_BYTES {
             return Err(broken("is too long"));
@@ -133,7 +132,7 @@ impl<'a> Target<'a> {
             authority.push(':');
             authority.push_str(&port.to_string());
         }
-        Ok(Self { method: parts.method.as_str(), text, uri, scheme, authority })
+        Ok(Self { method: method.as_str(), text, uri, scheme, authority })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The signature that a request presents: read, held to the profile, and then verified.
 //!
 //! The steps are apart because the caller has work between them: find the device by the key id, and afterwards
-//! see that the nonce is new. A signature that was only parsed proves nothing.
+//! see that the nonce is new. A signature that was only parsed proves nothing. The body comes last, since the signature
+//! covers only its digest: whoever can't sign is not to have bodies kept in memory.
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use quittance_ledger::KeyAlgorithm;
 
 use super::base::signature_base;
@@ -14,7 +15,7 @@ use super::digest::Digests;
 use super::error::SignatureError;
 use super::parameters::{CREATED, KEY_ID, NONCE};
 use super::unchecked::UncheckedSignature;
-use super::{CONTENT_DIGEST, RequestParts, algorithm_name};
+use super::{CONTENT_DIGEST, algorithm_name};
 
 /// A request's one signature, well formed and with all that the profile asks for, but not verified.
 pub struct PresentedSignature {
@@ -119,30 +120,35 @@ impl PresentedSignature {
         Ok(())
     }
 
-    /// Verifies the signature over a request (RFC 9421, section 3.2), then the body's digest.
+    /// Verifies the signature over a request's head (RFC 9421, section 3.2). `target_uri` is as in [`super::RequestParts`].
+    /// [`Self::check_body`] is still to come.
     ///
     /// `verify` is given the signature base and the signature: an Ed25519 signature (RFC 8032), or the `r` and `s`
     /// of an ECDSA signature over the base's SHA-256, one after the other. It says whether they fit the key.
     ///
     /// # Errors
-    /// If the target is not fit to be signed, the algorithm is not the key's, or the signature or the body is
-    /// not what was signed.
+    /// If the target is not fit to be signed, the algorithm is not the key's, or the signature is another's.
     pub fn verify(
         &self,
-        parts: &RequestParts<'_>,
+        method: &Method,
+        target_uri: &str,
         key_algorithm: KeyAlgorithm,
         verify: impl FnOnce(&[u8], &[u8; 64]) -> bool,
     ) -> Result<(), SignatureError> {
         if self.algorithm.is_some_and(|algorithm| algorithm != key_algorithm) {
             return Err(SignatureError::AlgorithmDiffers { expected: algorithm_name(key_algorithm) });
         }
-        let target = Target::read(parts)?;
+        let target = Target::read(method, target_uri)?;
         let base = signature_base(&self.components, &target, &self.signature_params);
-        if !verify(&base, &self.signature) {
-            return Err(SignatureError::SignatureInvalid);
-        }
-        // Last, so that a stranger can't have us hash long bodies.
-        self.digests.check(parts.body)
+        if verify(&base, &self.signature) { Ok(()) } else { Err(SignatureError::SignatureInvalid) }
+    }
+
+    /// Checks the body against the digests. They count once [`Self::verify`] has passed.
+    ///
+    /// # Errors
+    /// If the body is not the one that was signed.
+    pub fn check_body(&self, body: &[u8]) -> Result<(), SignatureError> {
+        self.digests.check(body)
     }
 }
 

@@ -52,7 +52,7 @@ pub fn sign(
 ) -> Result<SignedHeaders, SignatureError> {
     check_key_id(key_id)?;
     check_nonce(nonce)?;
-    let target = Target::read(parts)?;
+    let target = Target::read(parts.method, parts.target_uri)?;
     let digest = content_digest(parts.body);
     let content_digest = header_value(CONTENT_DIGEST, &digest)?;
     let components =

@@ -80,5 +80,6 @@ fn signed_headers() -> HeaderMap {
 }
 
 fn verify_with(signature: &PresentedSignature, request: &RequestParts<'_>) -> Result<(), SignatureError> {
-    signature.verify(request, KeyAlgorithm::Ed25519, ed25519_verifies)
+    signature.verify(request.method, request.target_uri, KeyAlgorithm::Ed25519, ed25519_verifies)?;
+    signature.check_body(request.body)
 }

@@ -298,7 +298,8 @@ fn a_target_unfit_to_be_signed_is_refused_on_both_sides() {
         &long,
     ] {
         let request = parts(&Method::POST, target, BODY);
-        let refusal = signature.verify(&request, KeyAlgorithm::Ed25519, |_, _| true).unwrap_err();
+        let refusal =
+            signature.verify(&Method::POST, target, KeyAlgorithm::Ed25519, |_, _| true).unwrap_err();
         assert!(matches!(refusal, SignatureError::TargetUri { .. }), "{target}");
         let signed = sign(&request, DEVICE, KeyAlgorithm::Ed25519, CREATED_SECS, NONCE, |_| [0; 64]);
         assert_eq!(signed.unwrap_err(), refusal);
