@@ -20,6 +20,7 @@ use quittance_engine::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
@@ -45,6 +46,8 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
+    /// How long a client may leave unread what was sent to it.
+    pub write_timeout: Duration,
     /// How many event streams an account may have open.
     pub max_streams_per_account: usize,
     /// How long requests under way may take once the server stops.
@@ -58,6 +61,7 @@ impl Default for ServerSettings {
             head_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             max_streams_per_account: 64,
             drain_deadline: Duration::from_secs(10),
         }
@@ -81,6 +85,7 @@ struct Server {
     http: http1::Builder,
     routes: TowerToHyperService<Router>,
     slots: Arc<Semaphore>,
+    write_timeout: Duration,
     graceful: GracefulShutdown,
     tasks: JoinSet<()>,
 }
@@ -96,6 +101,7 @@ impl Server {
             http,
             routes: TowerToHyperService::new(routes),
             slots: Arc::new(Semaphore::new(settings.max_connections)),
+            write_timeout: settings.write_timeout,
             graceful: GracefulShutdown::new(),
             tasks: JoinSet::new(),
         }
@@ -135,7 +141,10 @@ impl Server {
     fn begin(&mut self, stream: tokio::net::TcpStream, slot: OwnedSemaphorePermit) {
         // Answers are small, and each is wanted at once.
         let _ = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), self.routes.clone());
+        // Else whoever asks and never reads keeps the connection for ever.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(self.write_timeout));
+        let connection = self.http.serve_connection(TokioIo::new(Box::pin(stream)), self.routes.clone());
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
             if let Err(error) = connection.await {
@@ -238,7 +247,17 @@ mod tests {
                 None::<(Result<Event, std::convert::Infallible>, _)>
             }))
         };
-        Router::new().route("/slow", get(slow)).route("/events", get(events))
+        let endless = async || {
+            Sse::new(stream::repeat_with(|| {
+                Ok::<_, std::convert::Infallible>(Event::default().data("x".repeat(1_000)))
+            }))
+        };
+        let large = async || "x".repeat(100_000);
+        Router::new()
+            .route("/slow", get(slow))
+            .route("/events", get(events))
+            .route("/endless", get(endless))
+            .route("/large", get(large))
     }
 
     async fn send(address: std::net::SocketAddr, text: &str) -> TcpStream {
@@ -280,6 +299,24 @@ mod tests {
         let many: String = (0..80).map(|n| format!("h{n}: 1\r\n")).collect();
         let crowded = send(running.address, &format!("GET /slow HTTP/1.1\r\n{many}\r\n")).await;
         assert!(rest(crowded).await.starts_with("HTTP/1.1 431"));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_not_waited_for() {
+        let settings = ServerSettings {
+            max_connections: 1,
+            write_timeout: Duration::from_millis(200),
+            ..Default::default()
+        };
+        let running = start(settings, routes).await;
+        let many = "GET /large HTTP/1.1\r\nhost: a\r\n\r\n".repeat(500);
+        for deaf in [many.as_str(), "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n"] {
+            let deaf = send(running.address, deaf).await;
+            let next =
+                send(running.address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+            assert!(rest(next).await.starts_with("HTTP/1.1 200"));
+            drop(deaf);
+        }
     }
 
     #[tokio::test]
