@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::http_signature::{self, PresentedSignature, SIGNATURE, SIGNATURE_INPUT};
-use super::{Caller, check_device_request, device, operator};
+use super::{Caller, device, operator};
 use crate::app::App;
 use crate::body::{MAX_JSON_BYTES, read_body};
 use crate::problem::Problem;
@@ -73,7 +73,7 @@ impl Asked {
             }
             Presented::Signature(signature) => {
                 let device = device::named_device(app, &signature)?;
-                check_device_request(app, &parts, &signature, &device.key)?;
+                device::check_device_request(app, &parts, &signature, &device.key)?;
                 let body = read_body(body, max_bytes, limit).await?;
                 signature.check_body(&body)?;
                 Ok(Self { caller: Caller::Device(device), parts, body })

@@ -44,7 +44,7 @@ pub(crate) fn check_signature(
 }
 
 /// Checks that the head of a request was signed with this key, lately, and is not a repeat of one seen before.
-pub(crate) fn check_device_request(
+pub(super) fn check_device_request(
     app: &App,
     request: &Parts,
     signature: &PresentedSignature,

@@ -9,4 +9,4 @@ mod operator;
 
 pub(crate) use asked::{Asked, Presented, no_query};
 pub(crate) use caller::Caller;
-pub(crate) use device::{NEW_DEVICE, check_device_request};
+pub(crate) use device::{NEW_DEVICE, check_signature};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Created, created};
 use crate::app::App;
-use crate::auth::{Asked, NEW_DEVICE, Presented, check_device_request, no_query};
+use crate::auth::{Asked, NEW_DEVICE, Presented, check_signature, no_query};
 use crate::body::{MAX_JSON_BYTES, read_body};
 use crate::problem::Problem;
 use crate::strict::{PathIds, pin, read_json};
@@ -47,7 +47,8 @@ pub(super) async fn pair(State(app): State<Arc<App>>, request: Request) -> Answe
     let body = read_body(body, MAX_JSON_BYTES, app.settings.body_timeout).await?;
     let new: NewDevice = read_json(&parts.headers, &body)?;
     let key = device_key(new.algorithm, &new.public_key)?;
-    check_device_request(&app, &parts, &signature, &key)?;
+    // Anyone can make a key, so a nonce is not kept: a repeat is answered as the first was, and pairs nothing.
+    check_signature(&app, &parts, &signature, &key)?;
     signature.check_body(&body)?;
     let order = PairingOrder { code: new.code, key, name: new.name, pin: new.pin };
     let paired = app.engine.pair_device(order).await?;

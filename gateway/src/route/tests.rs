@@ -116,9 +116,13 @@ impl World {
             "code": opened["pairing"]["code"], "name": "Phone", "algorithm": algorithm,
             "public_key": public_key, "pin": "1234",
         });
-        let (status, paired) = self.device(&phone, Method::POST, "/v1/devices", Some(body)).await;
+        let pair =
+            || self.signed_with(&phone, &Method::POST, "/v1/devices", Some(&body), "the-same-nonce-16");
+        let (status, paired) = self.send(pair()).await;
         assert_eq!(status, StatusCode::CREATED, "{paired}");
         assert_eq!(paired["account"], account);
+        let again = self.send(pair()).await;
+        assert_eq!(again, (StatusCode::CREATED, paired.clone()), "it takes no nonce");
         phone.key_id = text(&paired["device"]);
         let body = json!({"currency": "EUR"});
         let (status, wallet) = self.device(&phone, Method::POST, "/v1/wallets", Some(body)).await;
