@@ -10,8 +10,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quittance_gateway::client::{
     Client, ClientError, NewPaymentRequest, Payment, Transfer, TransferStatus, new_transfer_id,
@@ -272,6 +273,34 @@ fn a_store_that_is_in_use_is_refused() {
     let _server = home.start();
     assert_refused(home.try_start(&[]), &["in use"]);
     assert_audit_fails(&home, &["in use"]);
+}
+
+/// The format file is a pipe, so that the start comes no further than to read it.
+#[test]
+fn a_signal_during_the_start_ends_it() {
+    for signal in ["-TERM", "-INT"] {
+        let home = Home::new(BINARY);
+        fs::create_dir(home.store()).unwrap();
+        let pipe = home.store().join("FORMAT");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut server = home.spawn(&["serve", "--store", "store", "--listen", "127.0.0.1:0"], Stdio::null());
+        // Opens once the server does.
+        let _held = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        let told = Command::new("kill").args([signal, &server.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        let until = Instant::now() + Duration::from_secs(10);
+        let status = loop {
+            if let Some(status) = server.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > until {
+                server.kill().unwrap();
+                panic!("{signal}: it runs on");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
 }
 
 #[test]

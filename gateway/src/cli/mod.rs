@@ -76,7 +76,7 @@ fn run(command: Command) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args).await,
@@ -88,7 +88,10 @@ fn run(command: Command) -> Result<(), CliError> {
                 Ok(())
             }
         }
-    })
+    });
+    // A server that was stopped during its start may be reading the store still: that is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn one_line(error: &dyn Error) -> String {

@@ -160,7 +160,11 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let store = config.store.clone();
-    let running = start_with(config).await?;
+    let running = tokio::select! {
+        running = start_with(config) => running?,
+        _ = terminate.recv() => return stopped_early(),
+        _ = interrupt.recv() => return stopped_early(),
+    };
     println!("listening at http://{}, known as {}", running.address, running.origin);
     println!("store in {}", store.display());
     println!("operator's key in {}", running.operator_key_file.display());
@@ -172,6 +176,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     let Running { stop, task, .. } = running;
     let _ = stop.send(());
     task.await?
+}
+
+/// The store may be read still, which takes as long as the journal is. Nothing was acknowledged, so nothing is lost.
+#[expect(clippy::unnecessary_wraps, reason = "it is what the command answers with")]
+fn stopped_early() -> Result<(), CliError> {
+    tracing::info!("stopping before the start was complete");
+    Ok(())
 }
 
 fn start_log(levels: &str) -> Result<(), CliError> {
