@@ -8,6 +8,7 @@ pub mod auth;
 mod body;
 pub mod cli;
 pub mod client;
+mod host;
 mod problem;
 mod route;
 mod server;

@@ -26,6 +26,7 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use crate::app::App;
+use crate::host::require_host;
 use crate::problem::Problem;
 use crate::route::router;
 
@@ -181,6 +182,7 @@ fn with_layers(routes: Router, app: Arc<App>) -> Router {
         .on_failure(());
     routes
         .layer(middleware::from_fn_with_state(app, end_in_time))
+        .layer(middleware::from_fn(require_host))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))

@@ -30,6 +30,19 @@ impl Problem {
         )
     }
 
+    /// The header that says whom the request is for.
+    pub(crate) fn host_invalid() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "host-invalid",
+            "The request does not say whom it is for",
+            "the request has not exactly one header host with a host in it",
+            "send it once, with the server's name and, unless it is the usual one, its port",
+        )
+        .at("host")
+        .closing()
+    }
+
     /// The body has more bytes than are read.
     pub(crate) fn body_too_large(max_bytes: usize) -> Self {
         Self::new(
