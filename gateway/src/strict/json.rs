@@ -2,13 +2,18 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
+use serde_json::{Map, Value};
 
 use super::Fault;
 use crate::problem::Problem;
 
 const JSON: &str = "application/json";
+
+const NO_OBJECT: &str = "the body is not an object: send a JSON object with the route's members";
+const NOT_PLAIN: &str = "it is of another kind: send a plain value as the route names it";
+const OUT_OF_RANGE: &str = "the number is out of range: send one with fewer digits";
 
 /// Whether a header says that the body is of this media type, with whatever parameters.
 pub(crate) fn is_media_type(headers: &HeaderMap, name: &HeaderName, media_type: &str) -> bool {
@@ -18,10 +23,17 @@ pub(crate) fn is_media_type(headers: &HeaderMap, name: &HeaderName, media_type: 
     essence.trim().eq_ignore_ascii_case(media_type)
 }
 
-/// Reads a JSON body into `T`, whose members and no others must be there, each once.
+/// Reads a JSON body into `T`, whose members and no others must be there, each once. It is an object of plain values:
+/// serde would also take a list for an object, and an object for a word.
 pub(crate) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     if !is_media_type(headers, &CONTENT_TYPE, JSON) {
         return Err(Problem::content_type(JSON));
+    }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Problem::field_invalid(String::new(), NO_OBJECT),
+            Err(error) => malformed(&error),
+        });
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -29,11 +41,32 @@ pub(crate) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
         let error = error.into_inner();
         match error.classify() {
             Category::Data => data_problem(pointer, &error),
-            Category::Syntax | Category::Eof | Category::Io => malformed(&error),
+            Category::Syntax | Category::Eof | Category::Io => syntax_problem(pointer, &error, body),
         }
     })?;
     reader.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    let members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    match members.iter().find(|(_, value)| value.is_object() || value.is_array()) {
+        Some((name, _)) => Err(Problem::field_invalid(member(String::new(), name), NOT_PLAIN)),
+        None => Ok(value),
+    }
+}
+
+/// Two faults serde calls faults of syntax, though the body is JSON: a number that fits no type, and another kind of
+/// value where it looked for a word.
+fn syntax_problem(pointer: String, error: &serde_json::Error, body: &[u8]) -> Problem {
+    let message = error.to_string();
+    let why = if message.starts_with("number out of range") {
+        OUT_OF_RANGE
+    } else if message.starts_with("expected value") {
+        NOT_PLAIN
+    } else {
+        return malformed(error);
+    };
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Problem::field_invalid(pointer, why),
+        Err(error) => malformed(&error),
+    }
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -84,7 +117,7 @@ fn escaped(key: &str) -> String {
 mod tests {
     use http::{HeaderValue, StatusCode};
     use quittance_engine::Pin;
-    use quittance_ledger::{Amount, CurrencyCode, Name, Timestamp, TransferId};
+    use quittance_ledger::{AccountKind, Amount, CurrencyCode, Name, Timestamp, TransferId};
     use serde::Deserialize;
 
     use super::*;
@@ -191,6 +224,42 @@ mod tests {
         let twice = format!(r#"{{"id":"{ID}","amount":5,"amount":5,"currency":"EUR","pin":"1234"}}"#);
         assert_problem(read(JSON, &twice), "field-repeated", Some("/amount"));
         assert_problem(read(JSON, "[]"), "field-invalid", Some(""));
+    }
+
+    #[test]
+    fn a_body_is_an_object_of_plain_values() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only how it is read is of interest")]
+        struct Small {
+            kind: Option<AccountKind>,
+            exponent: Option<u8>,
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        let read = |text: &str| read_json::<Small>(&headers, text.as_bytes());
+        assert!(read(r#"{"kind":"person","exponent":2}"#).is_ok());
+        let digits = "9".repeat(400);
+        for (text, slug, field, words) in [
+            (r#"["person",2]"#, "field-invalid", Some(""), "JSON object"),
+            ("[]", "field-invalid", Some(""), "JSON object"),
+            ("\"person\"", "field-invalid", Some(""), "JSON object"),
+            ("[1,", "json-malformed", None, "JSON object"),
+            (r#"{"kind":{"person":null}}"#, "field-invalid", Some("/kind"), "plain value"),
+            (r#"{"kind":5}"#, "field-invalid", Some("/kind"), "plain value"),
+            (r#"{"kind":["person"]}"#, "field-invalid", Some("/kind"), "plain value"),
+            (r#"{"exponent":256}"#, "field-invalid", Some("/exponent"), "a whole number from 0 to 255"),
+            (r#"{"exponent":"2"}"#, "field-invalid", Some("/exponent"), "a whole number from 0 to 255"),
+            (&format!("{{\"exponent\":{digits}}}"), "field-invalid", Some("/exponent"), "fewer digits"),
+            (&format!("{{\"exponent\":{digits}"), "json-malformed", None, ""),
+        ] {
+            let problem = read(text).unwrap_err();
+            assert_eq!((problem.slug(), problem.field()), (slug, field), "{text}: {problem:?}");
+            assert!(problem.mend().contains(words), "{text}: {problem:?}");
+        }
+        let amount = format!(r#"{{"id":"{ID}","amount":{digits},"currency":"EUR","pin":"1234"}}"#);
+        let read = super::read_json::<Body>(&headers, amount.as_bytes());
+        assert!(assert_problem(read, "field-invalid", Some("/amount")).contains("range"));
     }
 
     #[test]

@@ -40,10 +40,21 @@ impl Fault {
             .any(|prefix| message.starts_with(prefix));
         match message.rsplit_once(", expected ") {
             Some((_, expected)) if quotes_a_value => {
-                Self::Invalid(format!("it is of another kind: send {expected}"))
+                Self::Invalid(format!("it is of another kind: send {}", in_words(expected)))
             }
             _ if quotes_a_value => Self::Invalid("it is of another kind".to_owned()),
             _ => Self::Invalid(message.to_owned()),
         }
+    }
+}
+
+/// What serde expects of a number it says by the name of our type, which is nothing to a client.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number from 0",
+        other => other,
     }
 }
