@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
-use hyper::body::Bytes;
+use http::{HeaderMap, StatusCode, Uri};
+use hyper::body::{Body as _, Bytes};
 use serde::de::DeserializeOwned;
 
 use super::http_signature::{self, PresentedSignature, SIGNATURE, SIGNATURE_INPUT};
@@ -100,7 +100,7 @@ impl Asked {
     }
 
     pub(crate) fn no_query(&self) -> Result<(), Problem> {
-        no_query(&self.parts)
+        no_query(&self.parts.uri)
     }
 
     fn no_body(&self) -> Result<(), Problem> {
@@ -109,11 +109,17 @@ impl Asked {
 }
 
 /// Sees that there is no query.
-pub(crate) fn no_query(parts: &Parts) -> Result<(), Problem> {
+pub(crate) fn no_query(uri: &Uri) -> Result<(), Problem> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
-    read_query::<Nothing>(&parts.uri).map(|Nothing {}| ())
+    read_query::<Nothing>(uri).map(|Nothing {}| ())
+}
+
+/// Sees that a request of anyone has neither a query nor a body. Nothing of a body is waited for.
+pub(crate) fn bare(request: &Request) -> Result<(), Problem> {
+    no_query(request.uri())?;
+    if request.body().is_end_stream() { Ok(()) } else { Err(Problem::body_unexpected().closing()) }
 }
 
 impl FromRequest<Arc<App>> for Asked {

@@ -7,6 +7,6 @@ pub mod http_signature;
 pub(crate) mod nonces;
 mod operator;
 
-pub(crate) use asked::{Asked, Presented, no_query};
+pub(crate) use asked::{Asked, Presented, bare, no_query};
 pub(crate) use caller::Caller;
 pub(crate) use device::{NEW_DEVICE, check_signature};

@@ -43,7 +43,7 @@ pub(super) async fn pair(State(app): State<Arc<App>>, request: Request) -> Answe
         Presented::Signature(signature) if signature.key_id() == NEW_DEVICE => signature,
         Presented::Signature(_) | Presented::Token(_) => return Err(not_new()),
     };
-    no_query(&parts)?;
+    no_query(&parts.uri)?;
     let body = read_body(body, MAX_JSON_BYTES, app.settings.body_timeout).await?;
     let new: NewDevice = read_json(&parts.headers, &body)?;
     let key = device_key(new.algorithm, &new.public_key)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Answer;
 use crate::app::App;
-use crate::auth::no_query;
+use crate::auth::bare;
 
 #[derive(Serialize)]
 pub(super) struct Keys {
@@ -25,7 +25,7 @@ struct Key {
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, request: Request) -> Answer<Json<Keys>> {
-    no_query(&request.into_parts().0)?;
+    bare(&request)?;
     let keys = app.engine.keys().published().iter().map(|key| Key {
         id: HEXLOWER.encode(&key_id(key)),
         algorithm: "ed25519",

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -14,7 +14,9 @@ use quittance_barcode::{Sealer, VerifiedBarcode};
 use quittance_ledger::{Refusal, RequestStatus};
 use sha2::{Digest as _, Sha256};
 
+use super::Answer;
 use crate::app::App;
+use crate::auth::bare;
 use crate::problem::Problem;
 use crate::strict::PathIds;
 use crate::view::Instant;
@@ -40,15 +42,15 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// What a barcode asks for.
-pub(super) async fn payment(State(app): State<Arc<App>>, ids: PathIds) -> Result<Response, Problem> {
+pub(super) async fn payment(State(app): State<Arc<App>>, ids: PathIds, request: Request) -> Answer<Response> {
+    if let Err(problem) = bare(&request) {
+        return Ok(refusal(&problem, None));
+    }
     let payload: String = ids.get("payload")?;
     let text = format!("{}/P/{payload}", app.engine.origin());
     Ok(match payable(&app, &text).await {
         Ok(barcode) => respond(StatusCode::OK, payment_page(&app, &barcode)),
-        Err((problem, barcode)) => {
-            let status = problem.status();
-            respond(status, refusal_page(&problem, barcode.as_ref()))
-        }
+        Err((problem, barcode)) => refusal(&problem, barcode.as_ref()),
     })
 }
 
@@ -71,7 +73,10 @@ async fn payable(app: &App, text: &str) -> Result<VerifiedBarcode, (Problem, Opt
 }
 
 /// What opens when a pairing code is read by another app than ours.
-pub(super) async fn pairing() -> Response {
+pub(super) async fn pairing(request: Request) -> Response {
+    if let Err(problem) = bare(&request) {
+        return problem.into_response();
+    }
     let body = html! {
         h1 { "Pair this phone" }
         p { "This code connects a phone with an account. It can't be used in a browser." }
@@ -94,6 +99,10 @@ fn payment_page(app: &App, barcode: &VerifiedBarcode) -> Markup {
         p { "Server: " (app.origin()) }
     };
     page("Payment", &body)
+}
+
+fn refusal(problem: &Problem, barcode: Option<&VerifiedBarcode>) -> Response {
+    respond(problem.status(), refusal_page(problem, barcode))
 }
 
 fn refusal_page(problem: &Problem, barcode: Option<&VerifiedBarcode>) -> Markup {

@@ -411,6 +411,16 @@ async fn pages_say_what_a_barcode_asks_for_and_nothing_else() {
     }
     let keys = world.send(get("/v1/keys")).await.1;
     assert_eq!((&keys["origin"], &keys["keys"][0]["algorithm"]), (&ORIGIN.into(), &"ed25519".into()));
+    for path in ["/v1/keys", "/v1/health", "/PAIR/SECRET99"] {
+        assert_problem(&world.send(get(&format!("{path}?y=1"))).await, 422, "field-unknown", "y");
+        let answer = world.send(get(path).map(|_| Body::from("x"))).await;
+        assert_problem(&answer, 400, "body-unexpected", "");
+    }
+    let (status, page) = world.send(get(&format!("{page_path}?y=1"))).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(&page).contains("Do not pay"), "{page}");
+    let (status, _) = world.send(get(page_path).map(|_| Body::from("x"))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
     let health = world.send(get("/v1/health")).await.1;
     assert_eq!(health["status"], "ok");
     assert!(health["position"].as_u64().unwrap() > 0);
