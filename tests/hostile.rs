@@ -42,3 +42,18 @@ fn a_request_says_once_whom_it_is_for() {
         assert!(answer.contains(" 200 OK"), "{good}: {answer}");
     }
 }
+
+#[test]
+fn a_head_has_its_limit_however_it_comes() {
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let head = |bytes: usize| {
+        format!("GET /v1/health HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(bytes))
+    };
+    let answer = exchange(&server, &head(31_000));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for bytes in [33_000, 40_000, 60_000, 100_000] {
+        let answer = exchange(&server, &head(bytes));
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{bytes}: {answer}");
+    }
+}

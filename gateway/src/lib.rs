@@ -8,7 +8,7 @@ pub mod auth;
 mod body;
 pub mod cli;
 pub mod client;
-mod host;
+mod head;
 mod problem;
 mod route;
 mod server;

@@ -26,12 +26,11 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use crate::app::App;
-use crate::host::require_host;
+use crate::head::{MAX_HEAD_BYTES, check_head};
 use crate::problem::Problem;
 use crate::route::router;
 
 const MAX_HEADERS: usize = 64;
-const MAX_HEAD_BYTES: usize = 32 * 1_024;
 
 /// How long to wait after the system refused a connection, for want of files most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -182,7 +181,7 @@ fn with_layers(routes: Router, app: Arc<App>) -> Router {
         .on_failure(());
     routes
         .layer(middleware::from_fn_with_state(app, end_in_time))
-        .layer(middleware::from_fn(require_host))
+        .layer(middleware::from_fn(check_head))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))

@@ -30,6 +30,18 @@ impl Problem {
         )
     }
 
+    /// The head has more bytes than are read.
+    pub(crate) fn head_too_large(max_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head-too-large",
+            "The headers are too long",
+            format!("the target and the headers have more than {max_bytes} bytes together"),
+            "send fewer or shorter headers",
+        )
+        .closing()
+    }
+
     /// The header that says whom the request is for.
     pub(crate) fn host_invalid() -> Self {
         Self::new(

@@ -1,23 +1,39 @@
-//! The header that says whom a request is for, which every HTTP/1.1 request has exactly once (RFC 9112, section 3.2).
+//! What is asked of the head of every request, whatever its route.
 //!
-//! What it says is used nowhere: where the server is it knows from its settings. But servers in front of this one may
-//! go by it, and two that disagree on where a request belongs are how requests are smuggled.
+//! HTTP/1.1 has exactly one header that says whom a request is for (RFC 9112, section 3.2). What it says is used
+//! nowhere: where the server is it knows from its settings. But servers in front of this one may go by it, and two that
+//! disagree on where a request belongs are how requests are smuggled.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, HeaderValue, Uri, Version};
 
 use crate::problem::Problem;
 
-/// Lets requests pass that say whom they are for.
-pub(crate) async fn require_host(request: Request, next: Next) -> Response {
+/// The most bytes of a target and its headers. The connection reads about as many, and up to twice that by chance.
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
+
+/// Colon, space and the end of the line.
+const BYTES_AROUND_HEADER: usize = 4;
+
+/// Lets requests pass that are not too long and say whom they are for.
+pub(crate) async fn check_head(request: Request, next: Next) -> Response {
+    if head_bytes(request.uri(), request.headers()) > MAX_HEAD_BYTES {
+        return Problem::head_too_large(MAX_HEAD_BYTES).into_response();
+    }
     if request.version() == Version::HTTP_11 && !has_host(request.headers()) {
         return Problem::host_invalid().into_response();
     }
     next.run(request).await
+}
+
+fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + BYTES_AROUND_HEADER);
+    target + lines.sum::<usize>()
 }
 
 fn has_host(headers: &HeaderMap) -> bool {
