@@ -6,7 +6,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use quittance_test_support::{Home, Server};
+use http::Method;
+use quittance_gateway::client::{Body, Stamp, new_nonce, unix_millis};
+use quittance_ledger::KeyAlgorithm;
+use quittance_test_support::{Expected, Home, Server, assert_problem, join, register};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -56,4 +59,35 @@ fn a_head_has_its_limit_however_it_comes() {
         let answer = exchange(&server, &head(bytes));
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{bytes}: {answer}");
     }
+}
+
+/// The server is killed, so that it has no time to put anything in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_signed_ahead_is_not_taken_again_after_a_restart() {
+    let home = Home::keeping_its_port(BINARY);
+    let server = home.start();
+    register(&server.operator()).await;
+    let party = join(&server.operator(), "payer", KeyAlgorithm::Ed25519).await;
+    let ask = |stamp| party.client.prepare(Method::GET, "/v1/currencies", Body::empty(), stamp).unwrap();
+    let ahead =
+        |seconds| Stamp { created_secs: unix_millis() / 1_000 + seconds, nonce: new_nonce().unwrap() };
+    let stamp = ahead(9);
+    assert_eq!(party.client.send(ask(&stamp)).await.unwrap().status, 200);
+    server.kill();
+    let server = home.start();
+    let client = party.client.apart();
+    let used = Expected { status: 401, slugs: &["nonce-used"], field: Some("signature-input") };
+    assert_problem("a replay", &client.send(ask(&stamp)).await.unwrap(), &used);
+    assert_eq!(client.send(ask(&ahead(9))).await.unwrap().status, 200);
+    assert!(server.terminate().0.success());
+    assert!(home.audit().status.success());
+}
+
+#[test]
+fn a_server_that_can_not_keep_nonces_does_not_start() {
+    let home = Home::new(BINARY);
+    assert!(home.start().terminate().0.success());
+    std::fs::create_dir(home.store().join("nonces.new")).unwrap();
+    let failed = home.try_start(&[]).err().unwrap();
+    assert!(failed.status.code() == Some(1) && failed.said.contains("nonces"), "{failed:?}");
 }

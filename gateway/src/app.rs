@@ -33,10 +33,11 @@ impl App {
     pub(crate) fn new(
         engine: Arc<Engine>,
         settings: ServerSettings,
+        nonces: Nonces,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            nonces: Nonces::new(engine.now().as_secs()),
+            nonces,
             streams: Streams::new(settings.max_streams_per_account),
             pictures: Arc::new(Semaphore::new(MAX_PICTURES_AT_ONCE)),
             revocations: watch::Sender::new(()),

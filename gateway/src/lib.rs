@@ -15,5 +15,3 @@ mod server;
 mod streams;
 mod strict;
 mod view;
-
-pub use server::{ServerSettings, serve};

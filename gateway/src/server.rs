@@ -26,6 +26,7 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use crate::app::App;
+use crate::auth::nonces::Nonces;
 use crate::head::{MAX_HEAD_BYTES, check_head};
 use crate::problem::Problem;
 use crate::route::router;
@@ -37,21 +38,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The limits of a server.
 #[derive(Clone, Debug)]
-pub struct ServerSettings {
+pub(crate) struct ServerSettings {
     /// How many connections there may be at one time. Those beyond wait for their turn.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// How long a connection may be idle, and how long the head of a request may take.
-    pub head_timeout: Duration,
+    pub(crate) head_timeout: Duration,
     /// How long a body may take.
-    pub body_timeout: Duration,
+    pub(crate) body_timeout: Duration,
     /// How long a request may take until its answer begins.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// How long a client may leave unread what was sent to it.
-    pub write_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     /// How many event streams an account may have open.
-    pub max_streams_per_account: usize,
+    pub(crate) max_streams_per_account: usize,
     /// How long requests under way may take once the server stops.
-    pub drain_deadline: Duration,
+    pub(crate) drain_deadline: Duration,
 }
 
 impl Default for ServerSettings {
@@ -69,14 +70,15 @@ impl Default for ServerSettings {
 }
 
 /// Serves until `shutdown` is ready, and then finishes what is under way. The engine is left running.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     engine: Arc<Engine>,
     settings: ServerSettings,
+    nonces: Nonces,
     shutdown: impl Future<Output = ()>,
 ) {
     let (stop, stopping) = watch::channel(false);
-    let app = Arc::new(App::new(engine, settings.clone(), stopping));
+    let app = Arc::new(App::new(engine, settings.clone(), nonces, stopping));
     let server = Server::new(with_layers(router(Arc::clone(&app)), app), &settings);
     server.run(listener, shutdown, stop, settings.drain_deadline).await;
 }

@@ -75,6 +75,14 @@ fn nonce_problem(error: NonceError) -> Problem {
             "set the clock right and sign again",
         )
         .at(KEY_ID_FIELD),
+        NonceError::Unwritten => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "nonce-not-kept",
+            "The nonce can't be kept",
+            "the server can't write down that the nonce was used, and does nothing without that",
+            "sign again with a new nonce after the seconds in retry-after; the operator finds more in the log",
+        )
+        .retry_after_secs(5),
         NonceError::Full => Problem::overloaded("too many signed requests came within the last minute"),
     }
 }

@@ -4,6 +4,7 @@ mod asked;
 mod caller;
 mod device;
 pub mod http_signature;
+mod nonce_file;
 pub(crate) mod nonces;
 mod operator;
 

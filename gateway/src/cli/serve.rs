@@ -16,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::CliError;
 use super::config::Config;
+use crate::auth::nonces::Nonces;
 use crate::server::serve;
 
 /// The settings that the command line may change. What each means, and its default, is in config/quittance.toml.
@@ -134,19 +135,24 @@ async fn start_with(config: Config) -> Result<Running, CliError> {
     })?;
     let address = listener.local_addr()?;
     let (settings, limits) = (config.engine(address)?, config.server());
-    let keys_folder = config.keys;
-    let (engine, operator_key_file, operator_key) = tokio::task::spawn_blocking(move || {
+    let (keys_folder, store) = (config.keys, config.store);
+    let (engine, nonces, operator_key_file, operator_key) = tokio::task::spawn_blocking(move || {
         let keys = Keys::load_or_create(&keys_folder)?;
         let file = keys.operator_key_file();
         let key = std::fs::read_to_string(&file)?.trim_end().to_owned();
         let engine = Engine::start(settings, keys)?;
-        Ok::<_, CliError>((Arc::new(engine), file, key))
+        let nonces = Nonces::open(&store, engine.now().as_secs()).map_err(|error| {
+            engine.shutdown();
+            let store = store.display();
+            format!("the used nonces in {store} can't be read or written: {error}; see that the folder is writable")
+        })?;
+        Ok::<_, CliError>((Arc::new(engine), nonces, file, key))
     })
     .await??;
     let origin = engine.origin().as_str().to_ascii_lowercase();
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
-        serve(listener, Arc::clone(&engine), limits, async move { drop(stopped.await) }).await;
+        serve(listener, Arc::clone(&engine), limits, nonces, async move { drop(stopped.await) }).await;
         tokio::task::spawn_blocking(move || engine.shutdown()).await.map_err(CliError::from)
     });
     Ok(Running { origin, address, operator_key, operator_key_file, stop, task })

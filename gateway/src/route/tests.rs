@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::auth::http_signature::{RequestParts, sign};
+use crate::auth::nonces::Nonces;
 use crate::server::ServerSettings;
 
 const ORIGIN: &str = "http://pay.example.com";
@@ -47,7 +48,8 @@ impl World {
         let engine = Arc::new(Engine::start(config, keys).unwrap());
         let (stop, stopping) = watch::channel(false);
         let settings = ServerSettings { max_streams_per_account: 2, ..Default::default() };
-        let app = Arc::new(App::new(engine, settings, stopping));
+        let nonces = Nonces::open(&folder.path().join("store"), engine.now().as_secs()).unwrap();
+        let app = Arc::new(App::new(engine, settings, nonces, stopping));
         Self { routes: router(Arc::clone(&app)), app, token, stop, _folder: folder }
     }
 
