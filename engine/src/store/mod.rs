@@ -1,7 +1,8 @@
 //! The store: what the engine keeps on disk. The one place that knows sled.
 //!
 //! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, a sled database in
-//! `sled/`, and a file `END` that says where the journal ends.
+//! `sled/`, and a file `END` that says where the journal ends. Whoever serves the store may keep files of its own beside
+//! these, such as the nonces that devices have used.
 
 mod end_mark;
 mod history;
