@@ -341,3 +341,8 @@ impl Terms {
         self.expires_at.is_some_and(|at| at <= now)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails it")]
+#[path = "payment_request_tests.rs"]
+mod tests;
