@@ -11,8 +11,7 @@ use quittance_ledger::{Account, AccountId, Breach, Currency, Ledger, Owner, Wall
 
 use crate::clock::system_now;
 use crate::error::StartError;
-use crate::history::transfer_record;
-use crate::notifier::told_to;
+use crate::history::{subjects, transfer_record};
 use crate::recovery::{Recovered, recover};
 use crate::store::{Store, StoreError, Subject};
 
@@ -140,12 +139,7 @@ impl Reading {
                 self.refused += 1;
             }
             self.transfers.push((transfer.transfer.id, position));
-            let accounts = told_to(record, |wallet| account_of(&self.ledger, wallet));
-            let subjects = [transfer.transfer.payer, transfer.transfer.payee]
-                .map(|wallet| Some(Subject::Wallet(wallet)))
-                .into_iter()
-                .chain(accounts.map(|account| account.map(Subject::Account)));
-            for subject in subjects.flatten() {
+            for subject in subjects(record, |wallet| account_of(&self.ledger, wallet)) {
                 self.positions.entry(subject).or_default().push(position);
             }
         }

@@ -61,10 +61,14 @@ fn damaged(damage: impl FnOnce(&Store, WalletSnapshot)) -> AuditError {
 
 /// Appends an event that no engine would have decided.
 fn append(store: &Store, event: Event) {
+    append_at(store, system_now(), event);
+}
+
+fn append_at(store: &Store, at: Timestamp, event: Event) {
     let tip = replay(&store.journal_reader(), Position::START, |_| Ok::<_, ReplayError>(())).unwrap();
     assert_ne!(tip, Tip::GENESIS);
     let (committer, queue) = Committer::<_, ()>::new(store.journal_writer().unwrap(), tip, 1);
-    queue.submit(Submission::Record { at: system_now(), event, done: None });
+    queue.submit(Submission::Record { at, event, done: None });
     drop(queue);
     committer.run(|_| {}).unwrap();
 }
@@ -141,4 +145,25 @@ fn what_can_not_be_read_is_named() {
         store.damage_state();
     });
     assert!(error.to_string().contains("wallet in it can't be read"), "{error}");
+}
+
+/// With such a record every transfer's id would be too old, until the machine's clock has caught up.
+#[test]
+fn a_journal_that_is_far_ahead_of_the_clock_is_not_started_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let wallet = sound_store(folder.path());
+    let path = folder.path().join("store");
+    let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+    let start = || {
+        let config = EngineConfig::new(path.clone(), "http://127.0.0.1:7400".parse().unwrap());
+        Engine::start(config, Keys::load_or_create(&folder.path().join("keys")).unwrap())
+    };
+    for (hours, is_started) in [(1, true), (26, false)] {
+        let at = system_now().plus_millis(hours * 3_600 * 1_000);
+        append_at(&Store::open(&path).unwrap(), at, Event::PinFailuresCleared { account });
+        let started = start();
+        assert_eq!(started.is_ok(), is_started, "{hours} h: {started:?}");
+        assert!(is_started || matches!(started, Err(StartError::ClockBehind { .. })));
+    }
+    audit(&path).unwrap();
 }

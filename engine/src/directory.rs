@@ -386,12 +386,13 @@ impl Directory {
         Ok((id, waiting))
     }
 
-    /// Judges an attempt at an account's PIN, and counts it. `permit` is asked for where there is something to count.
+    /// Judges an attempt at an account's PIN, and counts it. The permit is for that: without one nothing is said of the PIN,
+    /// or who floods the server could guess uncounted.
     pub(crate) fn judge_pin(
         &self,
         account: AccountId,
         attempt: &Verifier,
-        permit: impl FnOnce() -> Result<OwnedSemaphorePermit, EngineError>,
+        permit: OwnedSemaphorePermit,
     ) -> Result<PinCheck, EngineError> {
         let judge = |register: &Register| {
             let account = register.account(account)?;
@@ -404,7 +405,6 @@ impl Directory {
             // To be counted. Others may have counted meanwhile, so it is judged again where nobody else can.
             PinVerdict::Wrong(_) | PinVerdict::RightAfterFailures(_) => {}
         }
-        let permit = permit()?;
         let mut inner = self.inner.write();
         let at = self.clock.now();
         let (done, counted) = Done::new(permit);

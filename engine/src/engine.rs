@@ -73,6 +73,10 @@ impl Engine {
         let now = system_now();
         let admission = Arc::new(Admission::new(config.max_in_flight, config.id_window_ms, now));
         let recovered = recover(&store, config.id_window_ms, now, Some(&admission))?;
+        if recovered.latest > now.plus_millis(config.id_window_ms) {
+            let ahead_secs = recovered.latest.as_secs().saturating_sub(now.as_secs());
+            return Err(StartError::ClockBehind { ahead_secs });
+        }
         recovered.write_checkpoint(&store.state())?;
         store.sync()?;
         let Recovered { tip, wallets, register, history, latest, last_mark, .. } = recovered;

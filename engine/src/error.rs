@@ -68,6 +68,15 @@ pub enum StartError {
          right any more"
     )]
     KeysDiffer,
+    /// The journal's time is so far ahead of the machine's that every transfer's id would be too old.
+    #[error(
+        "the journal's latest record is {ahead_secs} s ahead of this machine's clock, more than ids are remembered: set \
+         the clock right; if it was wrong when the record was made, restore a backup from before that"
+    )]
+    ClockBehind {
+        /// How far.
+        ahead_secs: u64,
+    },
     /// A setting is out of its range.
     #[error("the setting {field} is {problem}")]
     Config {

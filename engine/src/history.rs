@@ -67,9 +67,7 @@ impl Entries {
             return;
         };
         self.ids.insert(transfer.id, position);
-        let wallets = [transfer.payer, transfer.payee].map(|wallet| Some(Subject::Wallet(wallet)));
-        let accounts = told_to(record, owner).map(|account| account.map(Subject::Account));
-        for subject in wallets.into_iter().chain(accounts).flatten() {
+        for subject in subjects(record, owner) {
             self.positions.entry(subject).or_default().push(position);
         }
     }
@@ -196,6 +194,22 @@ impl History {
         }
         cache.push_front(Arc::clone(block));
     }
+}
+
+/// Under whose name a record is listed: each wallet and each account once.
+pub(crate) fn subjects(
+    record: &Record,
+    owner: impl Fn(WalletId) -> Option<AccountId>,
+) -> impl Iterator<Item = Subject> {
+    let wallets = match &record.event {
+        Event::TransferSettled(transfer) | Event::TransferRefused(transfer, _) => {
+            let payee = Some(transfer.payee).filter(|payee| *payee != transfer.payer);
+            [Some(transfer.payer), payee]
+        }
+        _ => [None, None],
+    };
+    let accounts = told_to(record, owner).map(|account| account.map(Subject::Account));
+    wallets.map(|wallet| wallet.map(Subject::Wallet)).into_iter().chain(accounts).flatten()
 }
 
 /// The transfer that a record is about, if it is about one.

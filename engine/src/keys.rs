@@ -9,9 +9,9 @@
 //! Each file is 32 random bytes in lower-case base32, on one line; the operator's has a prefix, so that one that leaks
 //! can be found by a scanner.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE32_NOPAD_NOCASE, Encoding, Specification};
@@ -19,6 +19,7 @@ use quittance_barcode::{ServerKey, ServerKeys};
 use quittance_ledger::{AccountId, Verifier};
 use zeroize::Zeroizing;
 
+use crate::folder;
 use crate::pin::Pin;
 
 const OPERATOR_PREFIX: &str = "quittance-operator-";
@@ -75,9 +76,7 @@ impl Keys {
     /// # Errors
     /// A file can't be read or written, is open to others than its owner, or holds no key.
     pub fn load_or_create(folder: &Path) -> Result<Self, KeyError> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(folder).map_err(|error| io(folder, error))?;
+        folder::create(folder, 0o700).map_err(|error| io(folder, error))?;
         let mode = fs::metadata(folder).map_err(|error| io(folder, error))?.permissions().mode();
         if mode & 0o022 != 0 {
             return Err(KeyError::Exposed(folder.to_owned()));
@@ -204,7 +203,7 @@ fn load_or_create(path: &Path, prefix: &str) -> Result<Secret, KeyError> {
     file.sync_all().map_err(|error| io(&unfinished, error))?;
     fs::rename(&unfinished, path).map_err(|error| io(path, error))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io(folder, error))?;
+    folder::sync(folder).map_err(|error| io(folder, error))?;
     Ok(secret)
 }
 

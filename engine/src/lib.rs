@@ -14,6 +14,7 @@ mod config;
 mod directory;
 mod engine;
 mod error;
+mod folder;
 mod history;
 mod keys;
 mod notifier;

@@ -429,3 +429,34 @@ fn another_accounts_code_is_not_answered_as_a_repeat() {
     assert!(matches!(refused, Err(EngineError::Refused(Refusal::DeviceAlreadyPaired))), "{refused:?}");
     assert_eq!(pair("USED UP").unwrap(), payer.device);
 }
+
+#[test]
+fn a_payment_to_oneself_is_refused_and_listed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, _, payer) = with_parties(folder.path());
+    let text = barcode(&engine, &payer, Some(1), Usage::Reusable);
+    let id = transfer_id(&engine);
+    let refused = block_on(engine.pay(&payer.device, order(id, &payer, &text, None))).unwrap();
+    assert_eq!(refused.refusal, Some(Refusal::SelfPayment));
+    let listed = engine.wallet_transfers(payer.party(), payer.wallet, None, 10).unwrap();
+    assert_eq!(listed.iter().filter(|record| record.transfer.id == id).count(), 1);
+    let told = engine.account_transfers(payer.device.account, Position::START, 10).unwrap();
+    assert_eq!(told.iter().filter(|record| record.transfer.id == id).count(), 1);
+    drop(engine);
+    audit(&folder.path().join("store")).unwrap();
+}
+
+#[test]
+fn no_pin_is_judged_that_could_not_be_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, payee, payer) = with_parties(folder.path());
+    let text = barcode(&engine, &payee, Some(1), Usage::Reusable);
+    let id = transfer_id(&engine);
+    block_on(engine.pay(&payer.device, order(id, &payer, &text, None))).unwrap();
+    engine.shutdown();
+    for pin in ["9999", "1234"] {
+        let attempt = PaymentOrder { pin: pin.parse().unwrap(), ..order(id, &payer, &text, None) };
+        let answer = block_on(engine.pay(&payer.device, attempt));
+        assert!(matches!(answer, Err(EngineError::Stopping)), "{answer:?}");
+    }
+}

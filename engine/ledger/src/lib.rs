@@ -29,8 +29,8 @@ pub use id::{AccountId, DeviceId, IdError, PaymentRequestId, TransferId, WalletI
 pub use invariant::{Breach, Ledger};
 pub use money::{Amount, AmountError, Currency, CurrencyCode, CurrencyError, MAX_AMOUNT, MAX_EXPONENT};
 pub use payment_request::{
-    MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentRequest,
-    RequestBook, RequestState, RequestStatus, Terms, Usage,
+    MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, MAX_TILL_ONE_TIME_LIFETIME_MS,
+    PaymentRequest, RequestBook, RequestState, RequestStatus, Terms, Usage,
 };
 pub use refusal::Refusal;
 pub use retention::{Claim, IdWindow, MAX_ID_AHEAD_MS};

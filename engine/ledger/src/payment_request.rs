@@ -23,7 +23,7 @@ pub const MAX_TILL_ONE_TIME_LIFETIME_MS: u64 = 7 * 24 * 3_600 * 1_000;
 pub const MAX_REQUEST_ID_AGE_MS: u64 = 24 * 3_600 * 1_000;
 
 /// The most requests one wallet remembers.
-pub(crate) const MAX_REQUESTS_PER_WALLET: usize = 100_000;
+pub const MAX_REQUESTS_PER_WALLET: usize = 500_000;
 
 /// How long a request is remembered past its end, so that its payee can still read what became of it.
 const KEPT_PAST_END_MS: u64 = 24 * 3_600 * 1_000;
@@ -180,7 +180,9 @@ impl RequestBook {
         if has_valid_expiry { Ok(false) } else { Err(Refusal::RequestExpiryInvalid) }
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether no more can be remembered: time to forget what is long over.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         self.states.len().saturating_add(self.undecided.len()) >= MAX_REQUESTS_PER_WALLET
     }
 

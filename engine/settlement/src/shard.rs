@@ -92,6 +92,17 @@ impl ShardState {
         }
     }
 
+    /// Lets a wallet that can remember no more requests forget some that are long over. Nothing else might change it, and
+    /// then no checkpoint would.
+    fn make_room(&mut self, id: WalletId, now: Timestamp) {
+        let Some(wallet) = self.wallets.get_mut(&id).filter(|wallet| wallet.requests().is_full()) else {
+            return;
+        };
+        for request in wallet.forget_expired_requests(now, FORGOTTEN_REQUESTS_PER_CHECKPOINT) {
+            self.dirty_requests.insert((id, request));
+        }
+    }
+
     fn debit(&mut self, transfer: Transfer, effects: &mut Vec<Effect>) -> Option<Message> {
         let payer = self.wallets.get_mut(&transfer.payer);
         match (decide_debit(payer.as_deref(), &transfer), payer) {
@@ -109,6 +120,7 @@ impl ShardState {
 
     /// The last word on a transfer: both legs stand once the event is in the queue, which is before the next message.
     fn credit(&mut self, transfer: Transfer, now: Timestamp, effects: &mut Vec<Effect>) -> Option<Message> {
+        self.make_room(transfer.payee, now);
         let payee = self.wallets.get_mut(&transfer.payee);
         match (decide_credit(payee.as_deref(), &transfer, now), payee) {
             (Ok(()), Some(payee)) => {
@@ -129,6 +141,7 @@ impl ShardState {
         now: Timestamp,
         ticket: Ticket,
     ) -> Effect {
+        self.make_room(id, now);
         let is_owner = |wallet: &&mut Wallet| match (wallet.owner(), account) {
             (Owner::Account(owner), Some(account)) => owner == account,
             (Owner::Account(_), None) => true,

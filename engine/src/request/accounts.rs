@@ -126,7 +126,7 @@ impl Engine {
     /// Judges a PIN. A wrong one is counted, durably, before this returns.
     pub(super) async fn check_pin(&self, account: AccountId, pin: &Pin) -> Result<(), EngineError> {
         let attempt = self.keys.pin_verifier(account, pin);
-        match self.directory.judge_pin(account, &attempt, || self.admission.permit())? {
+        match self.directory.judge_pin(account, &attempt, self.admission.permit()?)? {
             PinCheck::Right => Ok(()),
             PinCheck::Wrong { attempts_left, counted } => {
                 counted.durable().await?;

@@ -65,6 +65,10 @@ impl Engine {
         if self.directory.owner(order.payer) != Some(payer.account) {
             return Err(Refusal::PayerUnknown.into());
         }
+        // A barcode of another store under the same keys, such as one from before a backup was restored.
+        if !self.directory.is_wallet(details.payee) {
+            return Err(Refusal::PayeeUnknown.into());
+        }
         self.check_pin(payer.account, &order.pin).await?;
         let transfer = Transfer {
             id: order.id,

@@ -17,6 +17,8 @@ use end_mark::{EndMark, Mark};
 use quittance_journal::Position;
 use tempfile::TempDir;
 
+use crate::folder;
+
 pub(crate) use history::{HistoryBatch, HistoryTree, Subject};
 pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
@@ -170,6 +172,10 @@ impl Store {
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
         sync_folder(&folder)?;
         check_end(&path.join(END_FILE), &blocks)?;
+        // Before the mark: what a crash left in the system's cache may not be on the disk.
+        database.flush()?;
+        database_file.sync_data().map_err(|error| io(&database_path, error))?;
+        mark_end(&path.join(END_FILE), &blocks)?;
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;
@@ -226,15 +232,23 @@ fn open_end(path: &Path) -> Result<(EndMark, Mark), StoreError> {
     opened.ok_or_else(|| StoreError::EndMark(path.to_owned()))
 }
 
-/// Sees that the journal reaches as far as it ever did, and marks where it ends now.
+/// Sees that the journal reaches as far as it ever did.
 fn check_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
-    let (mut end, mark) = open_end(path)?;
-    if mark != Mark::NOTHING {
-        let block = blocks.get(mark.first.get().to_be_bytes())?;
-        if block.is_none_or(|block| Mark::of(mark.first, &block) != mark) {
-            return Err(StoreError::BlocksLost(mark.first));
-        }
+    let (_, mark) = open_end(path)?;
+    if mark == Mark::NOTHING {
+        return Ok(());
     }
+    let block = blocks.get(mark.first.get().to_be_bytes())?;
+    if block.is_some_and(|block| Mark::of(mark.first, &block) == mark) {
+        Ok(())
+    } else {
+        Err(StoreError::BlocksLost(mark.first))
+    }
+}
+
+/// Marks where the journal ends now.
+fn mark_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
+    let (mut end, _) = open_end(path)?;
     let Some((first, block)) = blocks.last()? else { return Ok(()) };
     let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
     let mark = Mark::of(Position::new(u64::from_be_bytes(first)), &block);
@@ -292,7 +306,7 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(path).map_err(|error| io(path, error))?;
+    folder::create(path, 0o777).map_err(|error| io(path, error))?;
     let end = path.join(END_FILE);
     EndMark::create(&end).map_err(|error| io(&end, error))?;
     // Last, and under another name first: where a format file is, the rest is too.
@@ -304,7 +318,6 @@ fn create(path: &Path) -> Result<(), StoreError> {
     sync_folder(path)
 }
 
-/// Makes the names in a folder durable.
 fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| io(path, error))
+    folder::sync(path).map_err(|error| io(path, error))
 }
