@@ -37,7 +37,13 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("SystemTime", &["engine/src/clock.rs", "gateway/src/client/instant.rs"]),
     (
         "std::fs",
-        &["engine/src/store", "engine/src/keys.rs", "gateway/src/auth/nonce_file.rs", "gateway/src/cli"],
+        &[
+            "engine/src/store",
+            "engine/src/keys.rs",
+            "gateway/src/auth/nonce_file.rs",
+            "engine/src/folder.rs",
+            "gateway/src/cli",
+        ],
     ),
     ("getrandom::", &["engine/src/keys.rs", "engine/src/request", "engine/src/error.rs", "gateway/src"]),
     ("unsafe ", &[]),

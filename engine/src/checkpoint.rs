@@ -125,12 +125,11 @@ impl Checkpointer {
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
-        // First: shards forget requests by this time, so no later start may think that it is earlier.
-        self.mark_time()?;
         for shard in self.router.take_checkpoints() {
             self.state.write(shard_batch(&shard)?)?;
         }
         self.history.flush()?;
+        self.mark_time()?;
         self.accounts.write()
     }
 

@@ -194,17 +194,18 @@ impl Drop for Engine {
     }
 }
 
-/// Sees that the keys are the store's. A new store takes those that it is first started with.
+/// Sees that the keys are those that the store was used with, and perhaps newer ones.
 fn check_keys(store: &Store, keys: &Keys) -> Result<(), StartError> {
-    match store.state().keys()? {
-        Some(fingerprint) if fingerprint == keys.fingerprint() => Ok(()),
-        Some(_) => Err(StartError::KeysDiffer),
-        None => {
-            let mut batch = StateBatch::default();
-            batch.keys(keys.fingerprint())?;
-            Ok(store.state().write(batch)?)
-        }
+    let (known, present) = (store.state().keys()?, keys.fingerprints());
+    if !present.starts_with(&known) {
+        return Err(StartError::KeysDiffer);
     }
+    if present != known {
+        let mut batch = StateBatch::default();
+        batch.keys(&present)?;
+        store.state().write(batch)?;
+    }
+    Ok(())
 }
 
 fn check(config: &EngineConfig) -> Result<NonZeroUsize, StartError> {

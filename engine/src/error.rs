@@ -62,10 +62,10 @@ pub enum StartError {
     /// What a checkpoint or an index says can't be read.
     #[error("the store is damaged: {0}; restore it from a backup")]
     Damaged(String),
-    /// The keys are not those that the store was made with.
+    /// The keys are not those that the store was used with.
     #[error(
-        "the store was made with other keys than these: put its verifier.key and seal-1.key back, or no PIN would be \
-         right any more"
+        "the store was used with other keys than these: put its verifier.key and all its seal keys back, or no PIN would \
+         be right and no barcode good any more"
     )]
     KeysDiffer,
     /// The journal's time is so far ahead of the machine's that every transfer's id would be too old.

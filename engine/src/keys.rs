@@ -42,10 +42,8 @@ pub enum KeyError {
     /// Others than its owner may read or write it.
     #[error("the keys at {0} are open to others: take their permissions away with chmod go-rwx")]
     Exposed(PathBuf),
-    /// One of several seal keys is not there, so what it sealed would not verify.
-    #[error(
-        "the key file {0} is missing, and a newer one is there: restore it from a backup, or number the keys from 1"
-    )]
+    /// A key that is needed is not there: the store was used with it, or a newer one is there.
+    #[error("the key file {0} is missing, and the store or a newer key needs it: restore it from a backup")]
     Missing(PathBuf),
     /// It holds something else.
     #[error("the key file {0} does not hold a key: restore it from a backup")]
@@ -76,13 +74,27 @@ impl Keys {
     /// # Errors
     /// A file can't be read or written, is open to others than its owner, or holds no key.
     pub fn load_or_create(folder: &Path) -> Result<Self, KeyError> {
+        Self::read(folder, load_or_create)
+    }
+
+    /// Reads the keys in `folder`, which must all be there: those of a store that is in use.
+    ///
+    /// # Errors
+    /// As [`Keys::load_or_create`], and a key is missing.
+    pub fn load(folder: &Path) -> Result<Self, KeyError> {
+        Self::read(folder, |path, prefix| {
+            load(path, prefix)?.ok_or_else(|| KeyError::Missing(path.to_owned()))
+        })
+    }
+
+    fn read(folder: &Path, key: impl Fn(&Path, &str) -> Result<Secret, KeyError>) -> Result<Self, KeyError> {
         folder::create(folder, 0o700).map_err(|error| io(folder, error))?;
         let mode = fs::metadata(folder).map_err(|error| io(folder, error))?.permissions().mode();
         if mode & 0o022 != 0 {
             return Err(KeyError::Exposed(folder.to_owned()));
         }
         let mut published = Vec::new();
-        let mut seal = ServerKey::from_secret(&*load_or_create(&seal_path(folder, 1), "")?);
+        let mut seal = ServerKey::from_secret(&*key(&seal_path(folder, 1), "")?);
         published.push(seal.public());
         for number in 2..=newest_seal_key(folder)? {
             let path = seal_path(folder, number);
@@ -90,8 +102,8 @@ impl Keys {
             seal = ServerKey::from_secret(&newer);
             published.push(seal.public());
         }
-        let verifier = load_or_create(&folder.join("verifier.key"), "")?;
-        let operator = load_or_create(&operator_path(folder), OPERATOR_PREFIX)?;
+        let verifier = key(&folder.join("verifier.key"), "")?;
+        let operator = key(&operator_path(folder), OPERATOR_PREFIX)?;
         let operator_digest = blake3::hash(spell(OPERATOR_PREFIX, &operator).as_bytes());
         Ok(Self { folder: folder.to_owned(), seal, published, verifier, operator_digest })
     }
@@ -115,11 +127,11 @@ impl Keys {
         &self.published
     }
 
-    /// What tells these keys from others: those that a store can't do without.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 keys of a store");
-        hasher.update(&*self.verifier).update(self.published.first().map_or(&[], |key| key.as_slice()));
-        *hasher.finalize().as_bytes()
+    /// What tells these keys from others: a digest of the verifiers' key, and the public halves of the seal keys. A store
+    /// that knows them needs all of them from then on.
+    pub(crate) fn fingerprints(&self) -> Vec<[u8; 32]> {
+        let verifier = blake3::derive_key("quittance 2026-11 fingerprint of a verifier key", &*self.verifier);
+        std::iter::once(verifier).chain(self.published.iter().copied()).collect()
     }
 
     pub(crate) fn published_keys(&self) -> Result<ServerKeys, quittance_barcode::BarcodeError> {

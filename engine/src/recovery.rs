@@ -24,7 +24,7 @@ pub(crate) struct Recovered {
     pub(crate) wallets: HashMap<WalletId, Wallet>,
     pub(crate) register: Register,
     pub(crate) history: History,
-    /// The latest instant that any replayed record or mark names.
+    /// The latest instant that a replayed record names. The last block is always replayed.
     pub(crate) latest: Timestamp,
     pub(crate) last_mark: Timestamp,
     stale_marks: Vec<Timestamp>,
@@ -54,7 +54,7 @@ pub(crate) fn recover(
     let oldest_needed = kept.iter().copied().chain([window_from]).min().unwrap_or(Position::START);
     let newest_kept = kept.iter().copied().max().unwrap_or(Position::START);
 
-    let mut replaying = Replaying::new(stored, history, window_from);
+    let mut replaying = Replaying::new(stored, history, window_from, now);
     replaying.recovered.stale_marks = stale_marks.unwrap_or_default();
     let tip = replay(&store.journal_reader(), oldest_needed, |block| {
         replaying.take(Arc::new(block), admission);
@@ -79,9 +79,10 @@ struct Replaying {
 }
 
 impl Replaying {
-    fn new(stored: StoredState, history: History, window_from: Position) -> Self {
+    fn new(stored: StoredState, history: History, window_from: Position, now: Timestamp) -> Self {
         let mut register = Register::default();
-        let last_mark = stored.time_marks.keys().next_back().copied().unwrap_or(Timestamp::EPOCH);
+        // One that a clock made which was ahead says nothing of when the next is due.
+        let last_mark = stored.time_marks.range(..=now).next_back().map_or(Timestamp::EPOCH, |(at, _)| *at);
         stored.accounts.into_values().for_each(|account| register.restore_account(account));
         for (currency, issuer) in stored.currencies.into_values() {
             register.restore_currency(currency, issuer);
@@ -100,7 +101,7 @@ impl Replaying {
             wallets,
             register,
             history,
-            latest: last_mark,
+            latest: Timestamp::EPOCH,
             last_mark,
             stale_marks: Vec::new(),
             changed_wallets: HashSet::new(),

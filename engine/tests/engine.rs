@@ -9,8 +9,8 @@ use std::thread;
 use pollster::block_on;
 use quittance_barcode::DeviceSigner;
 use quittance_engine::{
-    Engine, EngineConfig, EngineError, Keys, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder,
-    Party, PaymentOrder, StartError, audit,
+    Engine, EngineConfig, EngineError, KeyError, Keys, NewPaymentRequest, OperatorOrder, PairedDevice,
+    PairingOrder, Party, PaymentOrder, StartError, audit,
 };
 use quittance_journal::Position;
 use quittance_ledger::{
@@ -357,7 +357,16 @@ fn the_store_keeps_to_its_keys() {
     let refused = Engine::start(config(folder.path()), keys);
     assert!(matches!(refused, Err(StartError::KeysDiffer)), "{refused:?}");
     std::fs::write(&verifier, kept).unwrap();
+    let newer = folder.path().join("keys/seal-2.key");
+    std::fs::copy(&verifier, &newer).unwrap();
     drop(start(config(folder.path()), folder.path()));
+    // What the newer key sealed needs it from now on.
+    std::fs::remove_file(&newer).unwrap();
+    let keys = Keys::load(&folder.path().join("keys")).unwrap();
+    assert!(matches!(Engine::start(config(folder.path()), keys), Err(StartError::KeysDiffer)));
+    std::fs::remove_file(&verifier).unwrap();
+    assert!(matches!(Keys::load(&folder.path().join("keys")), Err(KeyError::Missing(_))));
+    assert!(!verifier.exists(), "no key is made where one is missing");
 }
 
 /// Every file of a folder with what is in it.

@@ -84,12 +84,6 @@ impl Ledger {
         self.currencies.values().copied()
     }
 
-    /// How many transfers were settled or refused.
-    #[must_use]
-    pub fn transfer_count(&self) -> usize {
-        self.transfers.len()
-    }
-
     /// Takes the next event in, and checks every rule that it could break.
     ///
     /// # Errors

@@ -27,6 +27,9 @@ pub struct Dirty {
 pub struct ShardState {
     hosted: BTreeSet<Partition>,
     wallets: HashMap<WalletId, Wallet>,
+    /// The instant of the latest record that is durable. What was forgotten by a clock that a crash takes back could be
+    /// paid twice, so requests are forgotten by this.
+    durable_at: Timestamp,
     dirty_wallets: BTreeSet<WalletId>,
     dirty_requests: BTreeSet<(WalletId, PaymentRequestId)>,
 }
@@ -38,6 +41,7 @@ impl ShardState {
         Self {
             hosted: hosted.into_iter().collect(),
             wallets: HashMap::new(),
+            durable_at: Timestamp::EPOCH,
             dirty_wallets: BTreeSet::new(),
             dirty_requests: BTreeSet::new(),
         }
@@ -94,11 +98,11 @@ impl ShardState {
 
     /// Lets a wallet that can remember no more requests forget some that are long over. Nothing else might change it, and
     /// then no checkpoint would.
-    fn make_room(&mut self, id: WalletId, now: Timestamp) {
+    fn make_room(&mut self, id: WalletId) {
         let Some(wallet) = self.wallets.get_mut(&id).filter(|wallet| wallet.requests().is_full()) else {
             return;
         };
-        for request in wallet.forget_expired_requests(now, FORGOTTEN_REQUESTS_PER_CHECKPOINT) {
+        for request in wallet.forget_expired_requests(self.durable_at, FORGOTTEN_REQUESTS_PER_CHECKPOINT) {
             self.dirty_requests.insert((id, request));
         }
     }
@@ -120,7 +124,7 @@ impl ShardState {
 
     /// The last word on a transfer: both legs stand once the event is in the queue, which is before the next message.
     fn credit(&mut self, transfer: Transfer, now: Timestamp, effects: &mut Vec<Effect>) -> Option<Message> {
-        self.make_room(transfer.payee, now);
+        self.make_room(transfer.payee);
         let payee = self.wallets.get_mut(&transfer.payee);
         match (decide_credit(payee.as_deref(), &transfer, now), payee) {
             (Ok(()), Some(payee)) => {
@@ -141,7 +145,7 @@ impl ShardState {
         now: Timestamp,
         ticket: Ticket,
     ) -> Effect {
-        self.make_room(id, now);
+        self.make_room(id);
         let is_owner = |wallet: &&mut Wallet| match (wallet.owner(), account) {
             (Owner::Account(owner), Some(account)) => owner == account,
             (Owner::Account(_), None) => true,
@@ -188,13 +192,20 @@ impl ShardState {
         }
     }
 
-    /// Takes what changed durably since the last time, for a checkpoint as of the last block committed here.
-    pub fn take_dirty(&mut self, now: Timestamp) -> Dirty {
+    /// Takes note of the instant of a record that is durable.
+    pub fn note_time(&mut self, at: Timestamp) {
+        self.durable_at = self.durable_at.max(at);
+    }
+
+    /// Takes what changed durably since the last time, for a checkpoint as of the last block committed here. Forgets
+    /// some of the requests that are long over.
+    pub fn take_dirty(&mut self) -> Dirty {
         let mut dirty = Dirty::default();
         for id in std::mem::take(&mut self.dirty_wallets) {
             let Some(wallet) = self.wallets.get_mut(&id) else { continue };
             dirty.wallets.push(wallet.snapshot());
-            for request in wallet.forget_expired_requests(now, FORGOTTEN_REQUESTS_PER_CHECKPOINT) {
+            for request in wallet.forget_expired_requests(self.durable_at, FORGOTTEN_REQUESTS_PER_CHECKPOINT)
+            {
                 self.dirty_requests.insert((id, request));
             }
         }

@@ -296,7 +296,7 @@ proptest! {
         world.run_dry();
         let mut fresh = ShardState::new(Partition::all());
         for shard in &mut world.shards {
-            let dirty = shard.take_dirty(NOW);
+            let dirty = shard.take_dirty();
             for snapshot in dirty.wallets {
                 let mut requests = quittance_ledger::RequestBook::default();
                 for (_, id, state) in dirty.requests.iter().filter(|(wallet, ..)| *wallet == snapshot.id) {
@@ -304,7 +304,7 @@ proptest! {
                 }
                 fresh.restore(Wallet::restore(snapshot, requests));
             }
-            prop_assert_eq!(shard.take_dirty(NOW), quittance_settlement::Dirty::default());
+            prop_assert_eq!(shard.take_dirty(), quittance_settlement::Dirty::default());
         }
         for n in 0..=WALLETS {
             prop_assert_eq!(fresh.wallet(wallet_id(n)), Some(world.wallet(n)));

@@ -130,6 +130,7 @@ impl Handler<Commit> for ShardActor {
     fn handle(&mut self, Commit(block): Commit, _: &mut Self::Context) {
         assert_eq!(block.first, self.posted_to.next(), "a shard posts every block, in order");
         self.state.commit(block.records.iter().map(|record| &record.event).filter(concerns_wallets));
+        block.records.iter().for_each(|record| self.state.note_time(record.at));
         self.posted_to = block.last();
     }
 }
@@ -154,7 +155,7 @@ impl Handler<TakeCheckpoint> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, TakeCheckpoint(reply): TakeCheckpoint, _: &mut Self::Context) {
-        let dirty = self.state.take_dirty(self.clock.now());
+        let dirty = self.state.take_dirty();
         let checkpoint = ShardCheckpoint { hosted: self.hosted.clone(), as_of: self.posted_to, dirty };
         // Whoever asked may have ended; then the journal still holds all of it.
         let _ = reply.send(checkpoint);

@@ -11,7 +11,9 @@ mod state;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
 use quittance_journal::Position;
@@ -34,6 +36,10 @@ const MAX_FORMAT_FILE_BYTES: u64 = 64;
 /// How much sled writes at a time. A leaf of sled's tree holds up to 17 values, and one that outgrows a quarter of a
 /// segment is written to a file of its own, which sled 0.34.7 never syncs; a leaf full of the largest blocks fits.
 const SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// How often, and how far apart, a lock is tried for.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
 
@@ -111,6 +117,14 @@ impl Store {
         Self::open_database(path)
     }
 
+    /// Whether there is a store in the folder `path`. Touches nothing.
+    ///
+    /// # Errors
+    /// The folder holds something else, or a store of a newer format, or can't be read.
+    pub fn is_at(path: &Path) -> Result<bool, StoreError> {
+        Ok(read_format(path)?.is_some())
+    }
+
     /// Opens a store that must be there.
     ///
     /// # Errors
@@ -135,11 +149,14 @@ impl Store {
         let database = path.join("sled").join("db");
         // Held until the copy is whole. No database is for what follows to find.
         let _lock = match File::open(&database) {
-            Ok(file) => match file.try_lock_shared() {
-                Ok(()) => Some(file),
-                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
-                Err(TryLockError::Error(error)) => return Err(io(&database, error)),
-            },
+            Ok(file) => {
+                let lock = patiently(|| match file.try_lock_shared() {
+                    Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
+                    Err(TryLockError::Error(error)) => Err(io(&database, error)),
+                    Ok(()) => Ok(()),
+                });
+                lock.map(|()| Some(file))?
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(io(&database, error)),
         };
@@ -153,20 +170,21 @@ impl Store {
 
     fn open_database(path: &Path) -> Result<Self, StoreError> {
         let folder = path.join("sled");
-        let database = sled::Config::new()
+        let config = sled::Config::new()
             .path(&folder)
             .mode(sled::Mode::HighThroughput)
             .cache_capacity(CACHE_BYTES)
             .segment_size(SEGMENT_BYTES)
             // What must be durable is flushed by whoever waits for it.
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| match error {
+            .flush_every_ms(None);
+        let database = patiently(|| {
+            config.open().map_err(|error| match error {
                 sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
                     StoreError::Locked(path.to_owned())
                 }
                 other => StoreError::Database(other),
-            })?;
+            })
+        })?;
         let blocks = database.open_tree("blocks")?;
         let database_path = folder.join("db");
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
@@ -222,6 +240,19 @@ impl Store {
     }
 }
 
+/// Tries for a while to get at a store that is locked: sled gives its lock up a moment after the store was closed.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut last = attempt();
+    for _ in 0..LOCK_ATTEMPTS {
+        if !matches!(last, Err(StoreError::Locked(_))) {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        last = attempt();
+    }
+    last
+}
+
 fn io(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), error }
 }
@@ -265,6 +296,9 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
             copy_folder(&path, &target)?;
         } else {
             fs::copy(&path, &target).map_err(|error| io(&path, error))?;
+            // A store that may only be read is copied with its permissions, and sled writes to what it opens.
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600))
+                .map_err(|error| io(&target, error))?;
         }
     }
     Ok(())
@@ -306,7 +340,7 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {
-    folder::create(path, 0o777).map_err(|error| io(path, error))?;
+    folder::create(path, 0o700).map_err(|error| io(path, error))?;
     let end = path.join(END_FILE);
     EndMark::create(&end).map_err(|error| io(&end, error))?;
     // Last, and under another name first: where a format file is, the rest is too.

@@ -8,7 +8,7 @@
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets and requests are written |
 //! | `d` | the position as of which accounts and currencies are written |
-//! | `k` | the fingerprint of the keys that the store's verifiers were made with |
+//! | `k` | the fingerprints of the keys that the store was used with |
 //! | `t` millisecond | the position of the journal's end at that time |
 //!
 //! Numbers in keys are big-endian, values are in postcard's encoding. None of it is ever ahead of the journal, and all of
@@ -69,10 +69,10 @@ impl StateTree {
         value.map(|value| decode("account", &value)).transpose()
     }
 
-    /// The fingerprint of the keys that the store was made with.
-    pub(crate) fn keys(&self) -> Result<Option<[u8; 32]>, StoreError> {
+    /// The fingerprints of the keys that the store was used with.
+    pub(crate) fn keys(&self) -> Result<Vec<[u8; 32]>, StoreError> {
         let value = self.0.get(key(b'k', &[]))?;
-        value.map(|value| decode("keys' fingerprint", &value)).transpose()
+        value.map_or(Ok(Vec::new()), |value| decode("fingerprint of a key", &value))
     }
 
     pub(crate) fn load(&self) -> Result<StoredState, StoreError> {
@@ -155,8 +155,8 @@ impl StateBatch {
         self.put(key(b'd', &[]), &as_of)
     }
 
-    pub(crate) fn keys(&mut self, fingerprint: [u8; 32]) -> Result<(), StoreError> {
-        self.put(key(b'k', &[]), &fingerprint)
+    pub(crate) fn keys(&mut self, fingerprints: &Vec<[u8; 32]>) -> Result<(), StoreError> {
+        self.put(key(b'k', &[]), fingerprints)
     }
 
     pub(crate) fn time_mark(&mut self, at: Timestamp, end: Position) -> Result<(), StoreError> {

@@ -10,7 +10,8 @@ use super::CliError;
 /// What to audit.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exits with 0 if everything holds, and with 1 and the breach on stderr if it does not."
+    after_help = "The store is copied to the folder for temporary files and read there: set TMPDIR to where there is room \
+                  for it. Exits with 0 if everything holds, and with 1 and the breach on stderr if it does not."
 )]
 pub(super) struct AuditArgs {
     /// The folder of the store; its server must be stopped

@@ -10,6 +10,7 @@ mod pay;
 mod pin;
 mod tell;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -270,7 +271,9 @@ async fn fetch_certificate(home: &Home, wallet: WalletId, out: Option<&Path>) ->
     let issued = home.client()?.certify_till(wallet, None, None).await.map_err(|error| told(&error))?;
     match out {
         None => line(Shown(&issued.certificate))?,
-        Some(path) => std::fs::write(path, format!("{}\n", issued.certificate))
+        // Never over another file, which may be a key.
+        Some(path) => std::fs::File::create_new(path)
+            .and_then(|mut file| writeln!(file, "{}", issued.certificate))
             .map_err(|error| format!("the certificate {} can't be written: {error}", path.display()))?,
     }
     let Paired { server, algorithm, .. } = home.paired();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quittance_engine::{Engine, Keys};
+use quittance_engine::{Engine, Keys, Store};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -137,7 +137,9 @@ async fn start_with(config: Config) -> Result<Running, CliError> {
     let (settings, limits) = (config.engine(address)?, config.server());
     let (keys_folder, store) = (config.keys, config.store);
     let (engine, nonces, operator_key_file, operator_key) = tokio::task::spawn_blocking(move || {
-        let keys = Keys::load_or_create(&keys_folder)?;
+        // A store that is in use has its keys: new ones in the place of lost ones would only hide the loss.
+        let is_in_use = Store::is_at(&settings.store)?;
+        let keys = if is_in_use { Keys::load(&keys_folder)? } else { Keys::load_or_create(&keys_folder)? };
         let file = keys.operator_key_file();
         let key = std::fs::read_to_string(&file)?.trim_end().to_owned();
         let engine = Engine::start(settings, keys)?;

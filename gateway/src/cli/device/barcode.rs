@@ -36,7 +36,7 @@ impl Scanned {
         let (origin, keys) = home.server_keys()?;
         let verified = SealedBarcode::parse(&text, &origin)?.verify(&keys).map_err(|error| match error {
             BarcodeError::UnknownKey => {
-                format!("{error}: do not pay it; if the server has new keys, pair a device in a new folder")
+                format!("{error}: do not pay it, unless the server was given a new key: then quittance device refresh-keys, and look again")
             }
             other => other.to_string(),
         })?;
