@@ -9,7 +9,7 @@
 use std::io::Cursor;
 
 use data_encoding::BASE64URL_NOPAD;
-use http::Method;
+use http::{Method, StatusCode};
 use quittance_barcode::{DeviceSigner, SealedBarcode, Sealer};
 use quittance_gateway::client::{
     BarcodeFormat, BarcodeLook, BarcodeSealer, Body, Client, Direction, NewDevice, NewPaymentRequest,
@@ -223,12 +223,18 @@ async fn units_of_a_private_currency_enter_go_round_and_leave() {
     assert_eq!((redeemed.payee, redeemed.purpose), (registered.issuer_wallet, TransferPurpose::Redemption));
     assert_eq!(payee.client.wallet(to.id).await.unwrap().display.posted, "180 X-POINTS");
     operator.redeem(to.id, &movement(180)).await.unwrap();
+    let sticker = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(None, points) };
+    let sticker = payee.client.request_payment(to.id, &sticker).await.unwrap().barcode.text;
+    assert_eq!(page_of(&payee.client, &sticker).await.0, StatusCode::OK);
     for (party, wallet) in [(&payer, from.id), (&payee, to.id)] {
         let closed = party.client.close_wallet(wallet).await.unwrap();
         assert_eq!((closed.status, closed.posted), (WalletStatus::Closed, 0));
         let listed = party.client.wallets(None).await.unwrap();
         assert!(listed.iter().any(|other| other.id == party.wallet && other.status == WalletStatus::Open));
     }
+    // A camera app must not say that it is good.
+    let (status, page) = page_of(&payee.client, &sticker).await;
+    assert!(status.is_client_error() && page.contains("Do not pay"), "{status} {page}");
     let codes: Vec<CurrencyCode> =
         payer.client.currencies().await.unwrap().iter().map(|currency| currency.code).collect();
     assert_eq!(codes.len(), 2);
@@ -388,4 +394,11 @@ async fn anyone_may_see_the_keys_the_health_and_the_payers_page() {
     assert!(page.contains("12.50 EUR") && page.contains("Café Zentral"), "{page}");
     let pairing = operator.issue_pairing_code(payer.account).await.unwrap();
     page_of(&pairing.barcode.text).await;
+}
+
+/// What an ordinary camera app opens.
+async fn page_of(client: &Client, barcode: &str) -> (StatusCode, String) {
+    let path = &barcode[barcode.find("/P/").unwrap()..];
+    let response = client.request(Method::GET, path, Body::empty()).await.unwrap();
+    (response.status, String::from_utf8(response.body.to_vec()).unwrap())
 }

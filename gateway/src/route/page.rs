@@ -11,7 +11,8 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use quittance_barcode::{Sealer, VerifiedBarcode};
-use quittance_ledger::{Refusal, RequestStatus};
+use quittance_engine::{EngineError, Party};
+use quittance_ledger::{Refusal, RequestStatus, WalletStatus};
 use sha2::{Digest as _, Sha256};
 
 use super::Answer;
@@ -60,16 +61,27 @@ async fn payable(app: &App, text: &str) -> Result<VerifiedBarcode, (Problem, Opt
     if let Err(error) = barcode.check_expiry(app.engine.now()) {
         return Err((error.into(), Some(barcode)));
     }
-    let refusal = match app.engine.barcode_status(&barcode).await {
-        Ok(Some(RequestStatus::Open)) => return Ok(barcode),
-        Ok(Some(RequestStatus::Paid(_))) => Refusal::RequestPaid,
-        Ok(Some(RequestStatus::Cancelled)) => Refusal::RequestCancelled,
+    match refused(app, &barcode).await {
+        Ok(None) => Ok(barcode),
+        Ok(Some(refusal)) => Err((refusal.into(), Some(barcode))),
+        Err(error) => Err((error.into(), None)),
+    }
+}
+
+/// What a payment of the barcode would be refused for, as far as can be said before.
+async fn refused(app: &App, barcode: &VerifiedBarcode) -> Result<Option<Refusal>, EngineError> {
+    let payee = app.engine.wallet(Party::Operator, barcode.details().payee).await?;
+    if payee.status == WalletStatus::Closed {
+        return Ok(Some(Refusal::PayeeClosed));
+    }
+    Ok(match app.engine.barcode_status(barcode).await? {
+        Some(RequestStatus::Open) => None,
+        Some(RequestStatus::Paid(_)) => Some(Refusal::RequestPaid),
+        Some(RequestStatus::Cancelled) => Some(Refusal::RequestCancelled),
         // A till's request is heard of when it is paid.
-        Ok(None) if matches!(barcode.sealer(), Sealer::Till { .. }) => return Ok(barcode),
-        Ok(None) => Refusal::RequestUnknown,
-        Err(error) => return Err((error.into(), None)),
-    };
-    Err((refusal.into(), Some(barcode)))
+        None if matches!(barcode.sealer(), Sealer::Till { .. }) => None,
+        None => Some(Refusal::RequestUnknown),
+    })
 }
 
 /// What opens when a pairing code is read by another app than ours.
