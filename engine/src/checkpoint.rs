@@ -59,12 +59,11 @@ impl ChangedAccounts {
 
     fn apply(&mut self, block: &Block) -> Result<(), StoreError> {
         for record in &block.records {
-            match &record.event {
-                Event::AccountOpened { account, name, kind } => {
-                    self.changed.insert(*account, Account::open(*account, *name, *kind, record.at));
-                }
-                Event::CurrencyRegistered { currency, issuer } => self.batch.currency(currency, *issuer)?,
-                _ => {}
+            if let Event::CurrencyRegistered { currency, issuer } = &record.event {
+                self.batch.currency(currency, *issuer)?;
+            }
+            if let Some(account) = Account::opened_by(record.at, &record.event) {
+                self.changed.insert(account.id, account);
             }
             let Some(id) = record.event.account() else { continue };
             if !self.changed.contains_key(&id)

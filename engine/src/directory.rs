@@ -87,9 +87,6 @@ impl Register {
     /// Changes what is known by an event, recorded at `at`. Events that are none of the directory's change nothing.
     pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::AccountOpened { account, name, kind } => {
-                self.accounts.insert(*account, Account::open(*account, *name, *kind, at));
-            }
             Event::CurrencyRegistered { currency, issuer } => self.restore_currency(*currency, *issuer),
             Event::WalletClosed { wallet } => {
                 if let Some(listing) = self.wallets.get_mut(wallet) {
@@ -97,6 +94,9 @@ impl Register {
                 }
             }
             _ => {}
+        }
+        if let Some(account) = Account::opened_by(at, event) {
+            self.accounts.insert(account.id, account);
         }
         if let Some(wallet) = quittance_ledger::Wallet::opened_by(event) {
             self.restore_wallet(&wallet.snapshot());

@@ -194,6 +194,15 @@ impl Account {
         }
     }
 
+    /// The account that an opening event opens, recorded at `at`; none of any other event.
+    #[must_use]
+    pub const fn opened_by(at: Timestamp, event: &Event) -> Option<Self> {
+        match event {
+            Event::AccountOpened { account, name, kind } => Some(Self::open(*account, *name, *kind, at)),
+            _ => None,
+        }
+    }
+
     /// Every device that was ever paired.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
         self.devices.iter().map(|(id, device)| (*id, device))

@@ -92,12 +92,6 @@ impl Ledger {
         match event {
             Event::TransferSettled(transfer) => self.check_settled(at, transfer)?,
             Event::TransferRefused(transfer, _) => self.check_id(transfer)?,
-            Event::AccountOpened { account, name, kind } => {
-                let opened = Account::open(*account, *name, *kind, at);
-                if self.accounts.insert(*account, opened).is_some() {
-                    return Err(Breach::OutOfPlace(format!("account {account} is opened twice")));
-                }
-            }
             Event::CurrencyRegistered { currency, issuer } => {
                 if self.currencies.insert(currency.code(), (*currency, *issuer)).is_some() {
                     return Err(Breach::OutOfPlace(format!(
@@ -121,6 +115,12 @@ impl Ledger {
                 self.cancelled.insert((*payee, *request));
             }
             _ => {}
+        }
+        if let Some(opened) = Account::opened_by(at, event) {
+            let id = opened.id;
+            if self.accounts.insert(id, opened).is_some() {
+                return Err(Breach::OutOfPlace(format!("account {id} is opened twice")));
+            }
         }
         if let Some(account) = event.account() {
             self.check_account(account)?;

@@ -70,9 +70,7 @@ pub fn new_request_id() -> Result<PaymentRequestId, ClientError> {
 /// # Errors
 /// The machine has no randomness.
 pub fn time_ordered_bytes(millis: u64) -> Result<[u8; 16], ClientError> {
-    let [_, _, a, b, c, d, e, f] = millis.to_be_bytes();
-    let [g, h, i, j, k, l, m, n, o, p] = random()?;
-    Ok([a, b, c, d, e, f, 0x70 | (g & 0x0f), h, 0x80 | (i & 0x3f), j, k, l, m, n, o, p])
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid().into_bytes())
 }
 
 fn random<const N: usize>() -> Result<[u8; N], ClientError> {
