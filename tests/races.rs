@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use quittance_gateway::client::{ClientError, NewPaymentRequest, Payment, PinState, TransferStatus};
+use quittance_gateway::client::{Client, ClientError, NewPaymentRequest, Payment, PinState, TransferStatus};
 use quittance_ledger::{KeyAlgorithm, Usage};
-use quittance_test_support::{Home, ask, euro, fund, join, pay, payment, posted, register};
+use quittance_test_support::{Home, Party, ask, euro, fund, join, pay, payment, posted, register};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -28,16 +28,22 @@ where
     tasks.join_all().await
 }
 
+/// Two parties, of whom the first holds so much.
+async fn payer_and_payee(operator: &Client, funds: u64) -> (Party, Party) {
+    register(operator).await;
+    let payer = join(operator, "payer", KeyAlgorithm::Ed25519).await;
+    let payee = join(operator, "payee", KeyAlgorithm::Ed25519).await;
+    fund(operator, payer.wallet, funds).await;
+    (payer, payee)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_that_is_sent_many_times_at_once_happens_once() {
     const REPEATS: usize = 64;
     let home = Home::new(BINARY);
     let server = home.start();
     let operator = server.operator();
-    register(&operator).await;
-    let payer = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
-    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
-    fund(&operator, payer.wallet, 10_000).await;
+    let (payer, payee) = payer_and_payee(&operator, 10_000).await;
     // Reusable, so that nothing but the id stands between 64 requests and 64 payments.
     let new = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(Some(100), euro()) };
     let barcode = ask(&payee, &new).await.barcode.text;
@@ -107,10 +113,7 @@ async fn no_more_than_five_guesses_at_a_pin_are_looked_at() {
     let home = Home::new(BINARY);
     let server = home.start();
     let operator = server.operator();
-    register(&operator).await;
-    let payer = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
-    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
-    fund(&operator, payer.wallet, 1_000).await;
+    let (payer, payee) = payer_and_payee(&operator, 1_000).await;
     let barcode = ask(&payee, &NewPaymentRequest::of(Some(100), euro())).await.barcode.text;
 
     let answers = all_at_once(GUESSES, |number| {

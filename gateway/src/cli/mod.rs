@@ -68,10 +68,6 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), CliError> {
-    // It needs no runtime, and takes the whole machine if it is let.
-    if let Command::Audit(args) = command {
-        return audit::run(&args);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
