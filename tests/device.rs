@@ -195,6 +195,56 @@ fn a_lost_answer_is_asked_for_again_and_events_go_on_after_a_restart() {
 }
 
 #[test]
+fn a_hold_a_refund_a_statement_and_a_receipt_on_the_command_line() {
+    let home = Home::new(BINARY);
+    let (_server, phone, till, hers, theirs) = cast(&home);
+    let ask =
+        |amount: &str, out: &str| till.well(&["request", &theirs, "--amount", amount, "--out", out], "");
+    let text = ask("2000", "room.png");
+    let held = phone.well(&["hold", &text, "--wallet", &hers, "--for", "3600"], PIN);
+    let hold = fact(&held, "hold").to_owned();
+    assert_eq!((fact(&held, "status"), fact(&held, "set aside")), ("open", "20.00 EUR"));
+    assert!(phone.well(&["wallets"], "").contains("50.00 EUR  20.00 EUR set aside"));
+    let taken = till.well(&["capture", &hold, "--amount", "500"], "");
+    assert_eq!(fact(&taken, "balance"), "5.00 EUR");
+    let (_, why) = till.badly(&["capture", &hold, "--amount", "1501"], "");
+    assert!(why.contains("more than is left of the hold"), "{why}");
+    let (_, why) = phone.badly(&["release", &hold], "");
+    assert!(why.contains("the hold is not known"), "{why}");
+    assert_eq!(fact(&till.well(&["release", &hold], ""), "status"), "released");
+
+    let (first, second) = (ask("300", "a.png"), ask("400", "b.png"));
+    let paid = phone.well(&["pay", &first, &second, "--wallet", &hers], PIN);
+    assert!(paid.contains("3.00 EUR at ") && paid.contains("4.00 EUR at "), "{paid}");
+    assert_eq!(fact(&paid, "balance"), "38.00 EUR");
+    let transfer = fact(&paid, "transfer").to_owned();
+    // A line for each leg, and what is set aside does not look as if it had moved.
+    let history = phone.well(&["history", &hers, "--limit", "4"], "");
+    let history: Vec<&str> = history.lines().collect();
+    assert_eq!(history.len(), 5, "{history:?}");
+    assert!(history[0].contains("-3.00 EUR") && history[1].contains("-4.00 EUR"), "{history:?}");
+    assert!(history[2].contains("refused") && history[2].contains(" 15.01 EUR"), "{history:?}");
+    assert!(history[3].contains("-5.00 EUR"), "{history:?}");
+    assert!(history[4].contains("set aside") && history[4].contains(" 20.00 EUR"), "{history:?}");
+    let given = till.well(&["refund", &transfer, "--leg", "1", "--amount", "150"], PIN);
+    assert_eq!(fact(&given, "balance"), "10.50 EUR");
+    let (_, why) = till.badly(&["refund", &transfer, "--leg", "1"], PIN);
+    assert!(why.contains("more than is left of the transfer"), "{why}");
+    let (_, why) = till.badly(&["refund", &transfer, "--leg", "2"], PIN);
+    assert!(why.contains("--leg"), "{why}");
+
+    for (format, sign) in [("csv", "credit"), ("jsonl", "{"), ("camt053", "<Ntry>")] {
+        let out = format!("statement.{format}");
+        till.well(&["statement", &theirs, "--format", format, "--out", &out], "");
+        assert!(fs::read_to_string(home.path(&out)).unwrap().contains(sign), "{format}");
+    }
+    assert!(till.badly(&["statement", &theirs, "--out", "statement.csv"], "").1.contains("can't be written"));
+    till.well(&["receipt", &transfer, "--out", "receipt.json"], "");
+    let proven = home.run_well(&["verify", "receipt.json", "--keys", "phone/server-keys.json"]);
+    assert!(proven.contains(&transfer), "{proven}");
+}
+
+#[test]
 fn a_device_is_paired_once_and_its_key_outlives_a_lost_answer() {
     let home = Home::new(BINARY);
     let server = home.start();

@@ -19,11 +19,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "quittance-gateway",
-        &["quittance-barcode", "quittance-engine", "quittance-journal", "quittance-ledger"],
+        &[
+            "quittance-barcode",
+            "quittance-engine",
+            "quittance-journal",
+            "quittance-ledger",
+            "quittance-statement",
+        ],
     ),
     ("quittance-journal", &["quittance-ledger"]),
     ("quittance-ledger", &[]),
     ("quittance-settlement", &["quittance-ledger"]),
+    ("quittance-statement", &["quittance-ledger"]),
     ("quittance-test-support", &["quittance-barcode", "quittance-gateway", "quittance-ledger"]),
 ];
 
@@ -34,6 +41,8 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("hyper::", &["gateway/src"]),
     ("hyper_util::", &["gateway/src"]),
     ("axum::", &["gateway/src"]),
+    ("csv::", &["engine/statement/src"]),
+    ("quick_xml::", &["engine/statement/src"]),
     ("SystemTime", &["engine/src/clock.rs", "gateway/src/client/instant.rs"]),
     (
         "std::fs",
@@ -50,7 +59,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
 ];
 
 /// What pure crates must not name: they get time, ids and chance as arguments, and do nothing to the world.
-const PURE: &[&str] = &["engine/ledger/src", "engine/settlement/src"];
+const PURE: &[&str] = &["engine/ledger/src", "engine/settlement/src", "engine/statement/src"];
 const IMPURE: &[&str] =
     &["std::time", "std::fs", "std::net", "std::thread", "std::env", "tokio", "tracing", "println!"];
 

@@ -4,9 +4,12 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quittance_bench::{SetupError, transfer_id};
-use quittance_journal::{Committer, MemoryLog, Submission, Tip};
+use quittance_journal::{
+    Block, Committer, Log, LogError, LogReader as _, MemoryLog, Position, Submission, Tip,
+};
 use quittance_ledger::{
-    AccountId, Amount, Authority, Currency, Event, Purpose, Timestamp, Transfer, WalletId,
+    AccountId, Amount, Authority, Currency, DeviceKey, Event, Leg, PaymentKind, PaymentRequestId, Purpose,
+    Signature, Terms, Timestamp, Transfer, Usage, WalletId,
 };
 use quittance_settlement::{Effect, Message, Partition, ShardState};
 
@@ -35,24 +38,95 @@ fn bank() -> Result<Bank, SetupError> {
 
 fn transfers(bank: &Bank) -> Result<Vec<Transfer>, SetupError> {
     let transfer = |_| {
-        Ok(Transfer {
-            id: transfer_id(NOW)?,
+        let leg = Leg {
             payer: bank.issuer,
             payee: bank.wallet,
             amount: Amount::new(1)?,
             currency: bank.currency.code(),
             purpose: Purpose::Issue,
-            authority: Authority::Operator,
             reference: None,
-        })
+        };
+        Ok(Transfer::new(transfer_id(NOW)?, Authority::Operator, leg))
     };
     (0..TRANSFERS).map(transfer).collect()
+}
+
+/// Payments as they usually are: of a till's barcode with an expiry and a reference.
+fn payments(bank: &Bank) -> Result<Vec<Event>, SetupError> {
+    let account = AccountId::from_bytes([3; 16])?;
+    let payment = |transfer: Transfer| {
+        let terms = Terms {
+            request: PaymentRequestId::from_bytes(transfer.id.to_bytes())?,
+            amount: Some(transfer.amount),
+            usage: Usage::OneTime,
+            expires_at: Some(NOW.plus_millis(60_000)),
+            till: Some(DeviceKey::p256([6; 33]).device_id()),
+            kind: PaymentKind::Standard,
+        };
+        Ok(Event::TransferSettled(Box::new(Transfer {
+            purpose: Purpose::Payment(terms),
+            authority: Authority::Device { account, device: DeviceKey::ed25519([4; 32]).device_id() },
+            reference: Some("INV-2026-000001".parse()?),
+            signature: Some(Box::new(Signature([5; 64]))),
+            ..transfer
+        })))
+    };
+    transfers(bank)?.into_iter().map(payment).collect()
+}
+
+/// A log that keeps nothing, so that only the making of blocks is measured.
+struct NoLog;
+
+impl Log for NoLog {
+    fn append(&mut self, _: Position, block: &[u8]) -> Result<(), LogError> {
+        black_box(block);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+}
+
+/// A committer that has these events to write.
+fn committer<L: Log>(log: L, events: &[Event]) -> Committer<L, ()> {
+    let (committer, queue) = Committer::new(log, Tip::GENESIS, events.len());
+    for event in events {
+        queue.submit(Submission::Record { at: NOW, event: event.clone(), done: None });
+    }
+    committer
+}
+
+fn journal(criterion: &mut Criterion) -> Result<(), SetupError> {
+    let payments = payments(&bank()?)?;
+    let log = MemoryLog::default();
+    committer(log.clone(), &payments).run(|_| {})?;
+    let mut blocks = Vec::new();
+    let mut next = Position::new(1);
+    while let Some(bytes) = log.block_at(next)? {
+        next = Block::decode(&bytes)?.last().next();
+        blocks.push(bytes);
+    }
+    let bytes: usize = blocks.iter().map(Vec::len).sum();
+    println!("{TRANSFERS} payments take {bytes} bytes in {} blocks", blocks.len());
+    let mut group = criterion.benchmark_group("journal");
+    group.throughput(Throughput::Elements(TRANSFERS as u64));
+    group.bench_function("write 1,000 payments into blocks", |bencher| {
+        let setup = || committer(NoLog, &payments);
+        bencher.iter_batched(setup, |committer| committer.run(|_| {}), BatchSize::SmallInput);
+    });
+    group.bench_function("read 1,000 payments from blocks", |bencher| {
+        bencher.iter(|| blocks.iter().filter(|block| Block::decode(black_box(block)).is_ok()).count());
+    });
+    group.finish();
+    Ok(())
 }
 
 fn settlement(criterion: &mut Criterion) -> Result<(), SetupError> {
     let mut bank = bank()?;
     let transfers = transfers(&bank)?;
-    let events: Vec<Event> = transfers.iter().map(|transfer| Event::TransferSettled(*transfer)).collect();
+    let events: Vec<Event> =
+        transfers.iter().map(|transfer| Event::TransferSettled(Box::new(transfer.clone()))).collect();
     let mut effects: Vec<Effect> = Vec::with_capacity(TRANSFERS);
     let mut group = criterion.benchmark_group("settlement");
     group.throughput(Throughput::Elements(TRANSFERS as u64));
@@ -60,7 +134,8 @@ fn settlement(criterion: &mut Criterion) -> Result<(), SetupError> {
         bencher.iter(|| {
             effects.clear();
             for transfer in &transfers {
-                bank.shard.handle(Message::Debit(*black_box(transfer)), NOW, &mut effects);
+                let visit = Message::first_visit(Box::new(black_box(transfer).clone()));
+                bank.shard.handle(visit, NOW, &mut effects);
             }
             bank.shard.commit(&events);
         });
@@ -80,7 +155,7 @@ fn settlement(criterion: &mut Criterion) -> Result<(), SetupError> {
 }
 
 fn benches_or_exit(criterion: &mut Criterion) {
-    if let Err(error) = settlement(criterion) {
+    if let Err(error) = settlement(criterion).and_then(|()| journal(criterion)) {
         eprintln!("the bench could not be run: {error}");
         std::process::exit(1);
     }

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pollster::block_on;
 use quittance_barcode::DeviceSigner;
 use quittance_engine::{
-    Engine, EngineConfig, Keys, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party,
-    PaymentOrder,
+    Ask, Engine, EngineConfig, Keys, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party,
+    PaymentLine, PaymentOrder,
 };
 use quittance_ledger::{
-    AccountKind, Amount, Currency, CurrencyCode, KeyAlgorithm, Timestamp, TransferId, Usage, WalletId,
+    AccountKind, Amount, Authority, Currency, CurrencyCode, KeyAlgorithm, Leg, Purpose, Signature, Timestamp,
+    Transfer, TransferId, Usage, WalletId,
 };
 use tempfile::TempDir;
 
@@ -39,6 +40,8 @@ pub fn transfer_id(now: Timestamp) -> Result<TransferId, SetupError> {
 pub struct Holder {
     /// The device.
     pub device: PairedDevice,
+    /// What it signs with.
+    pub signer: DeviceSigner,
     /// The wallet, in EUR.
     pub wallet: WalletId,
 }
@@ -94,16 +97,8 @@ impl World {
     /// The engine refuses the request.
     pub fn barcode(&self, number: usize) -> Result<String, SetupError> {
         let holder = self.holder(number)?;
-        let new = NewPaymentRequest {
-            id: None,
-            wallet: holder.wallet,
-            amount: Some(Amount::new(1)?),
-            currency: self.currency,
-            usage: Usage::Reusable,
-            expires_at: None,
-            reference: None,
-            description: None,
-        };
+        let amount = Some(Amount::new(1)?);
+        let new = NewPaymentRequest::plain(holder.wallet, amount, self.currency, Usage::Reusable, None);
         let request = block_on(self.engine.open_request(Party::Account(holder.device.account), new))?;
         Ok(self.engine.barcode_of(&request.request)?)
     }
@@ -113,13 +108,26 @@ impl World {
     /// # Errors
     /// There is no holder.
     pub fn payment_order(&self, payer: usize, barcode: &str) -> Result<PaymentOrder, SetupError> {
+        let holder = self.holder(payer)?;
+        let id = transfer_id(self.engine.now())?;
+        let opened = self.engine.open_barcode(barcode)?;
+        let leg = Leg {
+            payer: holder.wallet,
+            payee: opened.details().payee,
+            amount: Amount::new(1)?,
+            currency: self.currency,
+            purpose: Purpose::Payment(opened.terms()),
+            reference: None,
+        };
+        let statement = Transfer::new(id, Authority::Operator, leg).statement(&self.engine.origin().url());
+        let line = PaymentLine { ask: Ask::Barcode(barcode.to_owned()), amount: None, currency: None };
         Ok(PaymentOrder {
-            id: transfer_id(self.engine.now())?,
-            payer: self.holder(payer)?.wallet,
-            barcode: barcode.to_owned(),
-            amount: None,
-            currency: None,
+            id,
+            payer: holder.wallet,
+            lines: vec![line],
+            hold_until: None,
             pin: PIN.parse()?,
+            signature: Signature(holder.signer.sign(statement.as_bytes())),
         })
     }
 
@@ -138,8 +146,9 @@ async fn open_holder(engine: &Engine, number: usize, currency: CurrencyCode) -> 
     let (account, code) = engine.open_account(None, name, AccountKind::Business).await?;
     let mut secret = [1; 32];
     secret.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
-    let key = DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &secret)?.public();
-    let pairing = PairingOrder { code: code.code, key, name: "device".parse()?, pin: PIN.parse()? };
+    let signer = DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &secret)?;
+    let pairing =
+        PairingOrder { code: code.code, key: signer.public(), name: "device".parse()?, pin: PIN.parse()? };
     let device = engine.pair_device(pairing).await?;
     let wallet = engine.open_wallet(account.id, None, currency, None).await?.id;
     let funds = OperatorOrder {
@@ -150,5 +159,5 @@ async fn open_holder(engine: &Engine, number: usize, currency: CurrencyCode) -> 
         reference: None,
     };
     engine.issue(funds).await?;
-    Ok(Holder { device, wallet })
+    Ok(Holder { device, signer, wallet })
 }

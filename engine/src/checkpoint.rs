@@ -16,6 +16,7 @@ use quittance_ledger::{Account, AccountId, Event, Timestamp};
 
 use crate::actors::{Router, ShardCheckpoint};
 use crate::clock::Clock;
+use crate::heads::Heads;
 use crate::history::History;
 use crate::store::{StateBatch, StateTree, StoreError};
 
@@ -36,6 +37,7 @@ pub(crate) enum CheckpointTask {
 pub(crate) struct Checkpointer {
     pub(crate) state: StateTree,
     pub(crate) history: Arc<History>,
+    pub(crate) heads: Arc<Heads>,
     pub(crate) router: Arc<Router>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) accounts: ChangedAccounts,
@@ -59,8 +61,11 @@ impl ChangedAccounts {
 
     fn apply(&mut self, block: &Block) -> Result<(), StoreError> {
         for record in &block.records {
-            if let Event::CurrencyRegistered { currency, issuer } = &record.event {
-                self.batch.currency(currency, *issuer)?;
+            match &record.event {
+                Event::CurrencyRegistered { currency, issuer } => self.batch.currency(currency, *issuer)?,
+                Event::FeeSet { scope, rule } => self.batch.fee(*scope, rule.as_ref())?,
+                Event::RateSet { from, to, rate } => self.batch.rate(*from, *to, rate.as_ref())?,
+                _ => {}
             }
             if let Some(account) = Account::opened_by(record.at, &record.event) {
                 self.changed.insert(account.id, account);
@@ -128,6 +133,7 @@ impl Checkpointer {
             self.state.write(shard_batch(&shard)?)?;
         }
         self.history.flush()?;
+        self.heads.flush()?;
         self.mark_time()?;
         self.accounts.write()
     }
@@ -149,8 +155,11 @@ fn shard_batch(shard: &ShardCheckpoint) -> Result<StateBatch, StoreError> {
     for wallet in &shard.dirty.wallets {
         batch.wallet(wallet)?;
     }
-    for (wallet, request, state) in &shard.dirty.requests {
-        batch.request(*wallet, *request, state.as_ref())?;
+    for (wallet, entry, state) in &shard.dirty.entries {
+        batch.entry(*wallet, *entry, state.as_ref())?;
+    }
+    for allowance in &shard.dirty.allowances {
+        batch.allowance(allowance)?;
     }
     for partition in &shard.hosted {
         batch.partition(*partition, shard.as_of)?;

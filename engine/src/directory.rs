@@ -4,14 +4,14 @@
 //! applied and put into the committer's queue under the lock, so that the journal has the changes in the order in which
 //! they were decided. What is decided is in force at once; what is shown waits until it is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use quittance_journal::{Block, Queue, Submission};
 use quittance_ledger::{
-    Account, AccountId, AccountKind, Currency, CurrencyCode, DeviceId, Event, Name, Owner, PairingCode,
-    PinVerdict, Refusal, Timestamp, Verifier, WalletId,
+    Account, AccountId, AccountKind, Currency, CurrencyCode, DeviceId, Event, FeeRule, FeeScope, Name, Owner,
+    PairingCode, PinVerdict, Rate, Refusal, Timestamp, Verifier, WalletId,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -35,6 +35,10 @@ pub(crate) struct Register {
     currencies: BTreeMap<CurrencyCode, (Currency, WalletId)>,
     wallets: HashMap<WalletId, Listing>,
     wallets_of: HashMap<AccountId, Vec<WalletId>>,
+    fees: BTreeMap<FeeScope, FeeRule>,
+    rates: BTreeMap<(CurrencyCode, CurrencyCode), Rate>,
+    /// Accounts that have, or had, limits over all their wallets of a currency.
+    limited: HashSet<(AccountId, CurrencyCode)>,
 }
 
 /// What is known of a wallet outside its shard.
@@ -67,13 +71,41 @@ impl Register {
             owner: wallet.owner,
             currency: wallet.currency,
             name: wallet.name,
-            is_open: wallet.status == quittance_ledger::WalletStatus::Open,
+            is_open: wallet.status != quittance_ledger::WalletStatus::Closed,
         };
         if self.wallets.insert(wallet.id, listing).is_none()
             && let Owner::Account(account) = wallet.owner
         {
             self.wallets_of.entry(account).or_default().push(wallet.id);
         }
+    }
+
+    pub(crate) fn restore_fee(&mut self, scope: FeeScope, rule: FeeRule) {
+        self.fees.insert(scope, rule);
+    }
+
+    pub(crate) fn restore_rate(&mut self, rate: Rate) {
+        self.rates.insert((rate.from, rate.to), rate);
+    }
+
+    pub(crate) fn restore_limited(&mut self, account: AccountId, currency: CurrencyCode) {
+        self.limited.insert((account, currency));
+    }
+
+    pub(crate) fn fees(&self) -> impl Iterator<Item = (FeeScope, FeeRule)> + '_ {
+        self.fees.iter().map(|(scope, rule)| (*scope, *rule))
+    }
+
+    pub(crate) fn rates(&self) -> impl Iterator<Item = Rate> + '_ {
+        self.rates.values().copied()
+    }
+
+    pub(crate) fn fee(&self, scope: FeeScope) -> Option<FeeRule> {
+        self.fees.get(&scope).copied()
+    }
+
+    pub(crate) fn rate(&self, from: CurrencyCode, to: CurrencyCode) -> Option<Rate> {
+        self.rates.get(&(from, to)).copied()
     }
 
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
@@ -93,13 +125,22 @@ impl Register {
                     listing.is_open = false;
                 }
             }
+            Event::FeeSet { scope, rule: Some(rule) } => self.restore_fee(*scope, *rule),
+            Event::FeeSet { scope, rule: None } => {
+                self.fees.remove(scope);
+            }
+            Event::RateSet { rate: Some(rate), .. } => self.restore_rate(*rate),
+            Event::RateSet { from, to, rate: None } => {
+                self.rates.remove(&(*from, *to));
+            }
+            Event::AccountLimited { account, currency, .. } => self.restore_limited(*account, *currency),
             _ => {}
         }
         if let Some(account) = Account::opened_by(at, event) {
             self.accounts.insert(account.id, account);
         }
         if let Some(wallet) = quittance_ledger::Wallet::opened_by(event) {
-            self.restore_wallet(&wallet.snapshot());
+            self.restore_wallet(wallet.snapshot());
         }
         let Some(account) = event.account().and_then(|id| self.accounts.get_mut(&id)) else { return };
         let code_before = account.pairing_code(Timestamp::EPOCH).ok();
@@ -114,6 +155,13 @@ impl Register {
         if let Event::DevicePaired { key, .. } = event {
             self.account_of_device.insert(key.device_id(), id);
         }
+    }
+
+    /// Whether a wallet is an account's, open, and of a currency.
+    fn is_open_account_wallet(&self, wallet: WalletId, currency: CurrencyCode) -> bool {
+        self.wallets.get(&wallet).is_some_and(|listing| {
+            listing.is_open && listing.currency == currency && listing.owner != Owner::Issuer
+        })
     }
 
     fn account(&self, id: AccountId) -> Result<&Account, Refusal> {
@@ -139,6 +187,8 @@ fn is_decided_here(event: &Event) -> bool {
             | Event::PinFailed { .. }
             | Event::PinFailuresCleared { .. }
             | Event::WalletOpened { .. }
+            | Event::FeeSet { .. }
+            | Event::RateSet { .. }
     )
 }
 
@@ -203,18 +253,18 @@ impl Directory {
     /// Takes note that a block is durable.
     pub(crate) fn published(&self, block: &Block) {
         let mut decided_here = 0;
-        let mut closed = Vec::new();
+        let mut decided_elsewhere = Vec::new();
         for event in block.records.iter().map(|record| &record.event) {
             decided_here += u64::from(is_decided_here(event));
-            if let Event::WalletClosed { wallet } = event {
-                closed.push(*wallet);
+            if matches!(event, Event::WalletClosed { .. } | Event::AccountLimited { .. }) {
+                decided_elsewhere.push(event);
             }
         }
-        if decided_here > 0 || !closed.is_empty() {
+        if decided_here > 0 || !decided_elsewhere.is_empty() {
             let mut inner = self.inner.write();
             inner.undurable = inner.undurable.saturating_sub(decided_here);
-            for wallet in closed {
-                inner.register.apply(Timestamp::EPOCH, &Event::WalletClosed { wallet });
+            for event in decided_elsewhere {
+                inner.register.apply(Timestamp::EPOCH, event);
             }
         }
     }
@@ -269,6 +319,56 @@ impl Directory {
 
     pub(crate) fn is_wallet(&self, wallet: WalletId) -> bool {
         self.inner.read().register.wallets.contains_key(&wallet)
+    }
+
+    pub(crate) fn wallet_currency(&self, wallet: WalletId) -> Option<CurrencyCode> {
+        self.inner.read().register.wallets.get(&wallet).map(|listing| listing.currency)
+    }
+
+    /// The key of a device that is, or was, paired with an account.
+    pub(crate) fn device_key(
+        &self,
+        account: AccountId,
+        device: DeviceId,
+    ) -> Option<quittance_ledger::DeviceKey> {
+        let inner = self.inner.read();
+        let mut devices = inner.register.accounts.get(&account)?.devices();
+        devices.find(|(id, _)| *id == device).map(|(_, device)| device.key.clone())
+    }
+
+    pub(crate) fn account_kind(&self, id: AccountId) -> Option<AccountKind> {
+        self.inner.read().register.accounts.get(&id).map(|account| account.kind)
+    }
+
+    /// Whether an account has limits over all its wallets of a currency.
+    pub(crate) fn is_limited(&self, account: AccountId, currency: CurrencyCode) -> bool {
+        self.inner.read().register.limited.contains(&(account, currency))
+    }
+
+    /// Whether fees are collected into a wallet, or conversions go through it.
+    pub(crate) fn is_in_use(&self, wallet: WalletId) -> bool {
+        let inner = self.inner.read();
+        inner.register.fees().any(|(_, rule)| rule.collector == wallet)
+            || inner.register.rates().any(|rate| rate.taker == wallet || rate.giver == wallet)
+    }
+
+    /// The fee rule for payments into a wallet: its own, or else its currency's.
+    pub(crate) fn fee_rule(&self, wallet: WalletId, currency: CurrencyCode) -> Option<FeeRule> {
+        let inner = self.inner.read();
+        let fees = &inner.register.fees;
+        fees.get(&FeeScope::Wallet(wallet)).or_else(|| fees.get(&FeeScope::Currency(currency))).copied()
+    }
+
+    pub(crate) fn fees(&self) -> Seen<Vec<(FeeScope, FeeRule)>> {
+        self.see(|register| register.fees().collect())
+    }
+
+    pub(crate) fn rates(&self) -> Seen<Vec<Rate>> {
+        self.see(|register| register.rates().collect())
+    }
+
+    pub(crate) fn rate(&self, from: CurrencyCode, to: CurrencyCode) -> Seen<Option<Rate>> {
+        self.see(|register| register.rates.get(&(from, to)).copied())
     }
 
     pub(crate) fn account_name(&self, id: AccountId) -> Option<Name> {
@@ -479,6 +579,66 @@ impl Directory {
             return Err(Refusal::TooManyWallets.into());
         }
         inner.record(at, Event::WalletOpened { wallet, account, currency, name }, Some(done))?;
+        Ok(waiting)
+    }
+
+    /// Sets what is taken of payments. What is set already is left as it is.
+    pub(crate) fn set_fee(
+        &self,
+        scope: FeeScope,
+        rule: Option<FeeRule>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Waiting, EngineError> {
+        let mut inner = self.inner.write();
+        let at = self.clock.now();
+        let register = &inner.register;
+        let currency = match scope {
+            FeeScope::Currency(code) => {
+                register.currencies.contains_key(&code).then_some(code).ok_or(Refusal::CurrencyUnknown)?
+            }
+            FeeScope::Wallet(wallet) => {
+                let listing = register.wallets.get(&wallet).ok_or(Refusal::WalletUnknown)?;
+                listing.currency
+            }
+        };
+        if rule.is_some_and(|rule| !register.is_open_account_wallet(rule.collector, currency)) {
+            return Err(Refusal::FeeRuleInvalid.into());
+        }
+        let (done, waiting) = Done::new(permit);
+        if register.fees.get(&scope).copied() == rule {
+            inner.wait(done)?;
+        } else {
+            inner.record(at, Event::FeeSet { scope, rule }, Some(done))?;
+        }
+        Ok(waiting)
+    }
+
+    /// Sets at which rate a market maker converts. What is set already is left as it is.
+    pub(crate) fn set_rate(
+        &self,
+        from: CurrencyCode,
+        to: CurrencyCode,
+        rate: Option<Rate>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Waiting, EngineError> {
+        let mut inner = self.inner.write();
+        let at = self.clock.now();
+        let register = &inner.register;
+        if let Some(rate) = rate {
+            let owner = |wallet| register.wallets.get(wallet).map(|listing| listing.owner);
+            let is_sound = register.is_open_account_wallet(rate.taker, from)
+                && register.is_open_account_wallet(rate.giver, to)
+                && owner(&rate.taker) == owner(&rate.giver);
+            if !is_sound {
+                return Err(Refusal::RateInvalid.into());
+            }
+        }
+        let (done, waiting) = Done::new(permit);
+        if register.rates.get(&(from, to)).copied() == rate {
+            inner.wait(done)?;
+        } else {
+            inner.record(at, Event::RateSet { from, to, rate }, Some(done))?;
+        }
         Ok(waiting)
     }
 }

@@ -1,6 +1,7 @@
 //! The engine as a whole: its parts, in the order in which data runs through them, and what may be asked of it.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use quittance_barcode::{Origin, ServerKeys};
 use quittance_journal::{Committer, Position, Queue};
-use quittance_ledger::{Timestamp, Wallet};
-use quittance_settlement::{Partition, ShardState};
+use quittance_ledger::{Allowance, Timestamp, Wallet};
+use quittance_settlement::{MAX_EXPIRING_PER_SHARD, Partition, ShardState};
 
 use crate::actors::{Actors, Router, ShardActor, spawn_committer};
 use crate::admission::Admission;
@@ -19,12 +20,13 @@ use crate::clock::{Clock, system_now};
 use crate::config::EngineConfig;
 use crate::directory::{Directory, Seen};
 use crate::error::{EngineError, StartError};
+use crate::heads::Heads;
 use crate::history::History;
 use crate::keys::Keys;
 use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::recovery::{Recovered, recover};
-use crate::store::{StateBatch, Store};
+use crate::store::{StateBatch, Store, StoreError};
 
 /// A settlement engine on one store.
 ///
@@ -39,6 +41,7 @@ pub struct Engine {
     pub(crate) directory: Arc<Directory>,
     pub(crate) router: Arc<Router>,
     pub(crate) history: Arc<History>,
+    pub(crate) heads: Arc<Heads>,
     pub(crate) watchers: Arc<Watchers>,
     tip: Arc<AtomicU64>,
     store: Store,
@@ -72,20 +75,25 @@ impl Engine {
         check_keys(&store, &keys)?;
         let now = system_now();
         let admission = Arc::new(Admission::new(config.max_in_flight, config.id_window_ms, now));
-        let recovered = recover(&store, config.id_window_ms, now, Some(&admission))?;
+        let recovered = recover(&store, config.id_window_ms, now, &admission)?;
         if recovered.latest > now.plus_millis(config.id_window_ms) {
             let ahead_secs = recovered.latest.as_secs().saturating_sub(now.as_secs());
             return Err(StartError::ClockBehind { ahead_secs });
         }
         recovered.write_checkpoint(&store.state())?;
         store.sync()?;
-        let Recovered { tip, wallets, register, history, latest, last_mark, .. } = recovered;
+        let Recovered { tip, wallets, allowances, register, history, heads, latest, last_mark, .. } =
+            recovered;
         tracing::info!(position = %tip.position, wallets = wallets.len(), "the journal was read");
 
         let clock = Arc::new(Clock::new(latest));
-        let (committer, queue) = Committer::new(store.journal_writer()?, tip, config.max_in_flight);
+        // Expiries come without a permit, as many at a time as each shard may have.
+        let slots =
+            config.max_in_flight.saturating_add(shard_count.get().saturating_mul(MAX_EXPIRING_PER_SHARD));
+        let (committer, queue) = Committer::new(store.journal_writer()?, tip, slots);
         let directory = Arc::new(Directory::new(register, queue.clone(), Arc::clone(&clock)));
         let history = Arc::new(history);
+        let heads = Arc::new(heads);
         let router = Arc::new(Router::default());
         let watchers = Arc::new(Watchers::default());
         let published_to = Arc::new(AtomicU64::new(tip.position.get()));
@@ -95,11 +103,13 @@ impl Engine {
             directory: Arc::clone(&directory),
             admission: Arc::clone(&admission),
             history: Arc::clone(&history),
+            heads: Arc::clone(&heads),
             watchers: Arc::clone(&watchers),
             tip: Arc::clone(&published_to),
             checkpointer: checkpoint_tasks.clone(),
         };
-        let shards = shards(shard_count, wallets.into_values(), tip.position, &router, &queue, &clock);
+        let states = shard_states(shard_count, wallets.into_values(), allowances.into_values());
+        let shards = shards(states, tip.position, &router, &queue, &clock);
         drop(queue);
         let (actors, notifier) = Actors::start(shards, notifier, &router)?;
         let committer =
@@ -107,6 +117,7 @@ impl Engine {
         let checkpointer = Checkpointer {
             state: store.state(),
             history: Arc::clone(&history),
+            heads: Arc::clone(&heads),
             router: Arc::clone(&router),
             clock: Arc::clone(&clock),
             accounts: ChangedAccounts::new(store.state(), tip.position),
@@ -124,6 +135,7 @@ impl Engine {
             directory,
             router,
             history,
+            heads,
             watchers,
             tip: published_to,
             store,
@@ -140,12 +152,47 @@ impl Engine {
         // An end that is gone already has said why.
         let _ = threads.checkpoint_tasks.send(CheckpointTask::Stop);
         join(threads.checkpointer, "checkpointer");
+        // Until here the shards may record that holds are over. The last of these are durable and in no checkpoint, so the next
+        // start replays them.
         threads.actors.stop();
         self.directory.close();
         join(threads.committer, "committer");
         if let Err(error) = self.store.sync() {
             tracing::error!(%error, "the last checkpoint may not be on the disk: the next start reads more of the journal");
         }
+    }
+
+    /// Makes a store in the folder `target`, which must not be there, with the journal up to the last record that is durable and
+    /// published, whose position is given back. The engine goes on meanwhile. The copy can be audited, and an engine started
+    /// on it, which makes checkpoints and index again: it has none.
+    ///
+    /// Blocks until all of it is on the disk.
+    ///
+    /// # Errors
+    /// There is something at `target`, or the file system has no room for the copy. What was copied until then is beside it, under a
+    /// name that ends in `.unfinished`.
+    pub fn snapshot(&self, target: &Path) -> Result<Position, StoreError> {
+        // The publisher goes from block to block, so a block ends here.
+        let end = self.tip();
+        self.store.copy_journal(target, end)?;
+        Ok(end)
+    }
+
+    /// Makes a snapshot in a folder of its own beside the store, named for its position, and gives the folder. One that is
+    /// there already is given again.
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot`].
+    pub fn snapshot_beside(&self) -> Result<(PathBuf, Position), StoreError> {
+        let end = self.tip();
+        let mut folder = self.config.store.clone().into_os_string();
+        folder.push(format!(".snapshot-{end}"));
+        let folder = PathBuf::from(folder);
+        if Store::is_at(&folder)? {
+            return Ok((folder, end));
+        }
+        self.store.copy_journal(&folder, end)?;
+        Ok((folder, end))
     }
 
     /// The engine's time: never goes back, also not from one start to the next.
@@ -226,26 +273,44 @@ fn check(config: &EngineConfig) -> Result<NonZeroUsize, StartError> {
     Ok(shards)
 }
 
-/// Deals the partitions, and the wallets in them, out to the shards.
-fn shards(
+/// Deals the partitions, and what is in them, out to the shards.
+fn shard_states(
     count: NonZeroUsize,
     wallets: impl Iterator<Item = Wallet>,
+    allowances: impl Iterator<Item = Allowance>,
+) -> Vec<ShardState> {
+    let mut states: Vec<_> =
+        (0..count.get()).map(|shard| ShardState::new(hosted(shard, count.get()))).collect();
+    for wallet in wallets {
+        if let Some(state) = states.get_mut(Partition::of(wallet.id()).shard(count.get())) {
+            state.restore(wallet);
+        }
+    }
+    for allowance in allowances {
+        let partition = Partition::of_account(allowance.snapshot().account);
+        if let Some(state) = states.get_mut(partition.shard(count.get())) {
+            state.restore_allowance(allowance);
+        }
+    }
+    states
+}
+
+fn hosted(shard: usize, count: usize) -> impl Iterator<Item = Partition> {
+    Partition::all().filter(move |partition| partition.shard(count) == shard)
+}
+
+fn shards(
+    states: Vec<ShardState>,
     posted_to: Position,
     router: &Arc<Router>,
     queue: &Queue<Done>,
     clock: &Arc<Clock>,
 ) -> Vec<ShardActor> {
-    let hosted = |shard| Partition::all().filter(move |partition| partition.shard(count.get()) == shard);
-    let mut states: Vec<_> = (0..count.get()).map(|shard| ShardState::new(hosted(shard))).collect();
-    for wallet in wallets {
-        let shard = Partition::of(wallet.id()).shard(count.get());
-        if let Some(state) = states.get_mut(shard) {
-            state.restore(wallet);
-        }
-    }
+    let count = states.len();
     let actor = |(shard, state)| {
         let (router, clock) = (Arc::clone(router), Arc::clone(clock));
-        ShardActor::new(state, hosted(shard).collect(), posted_to, router, queue.clone(), clock)
+        let hosted = hosted(shard, count).collect();
+        ShardActor::new(state, hosted, posted_to, router, queue.clone(), clock)
     };
     states.into_iter().enumerate().map(actor).collect()
 }

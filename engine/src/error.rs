@@ -30,6 +30,15 @@ pub enum EngineError {
     /// The payer was shown another currency than the barcode's.
     #[error("the barcode asks for another currency")]
     CurrencyDiffers,
+    /// The transfer is not known, or the party has no part in it.
+    #[error("the transfer is not known")]
+    TransferUnknown,
+    /// The device's signature of what is to move does not fit it.
+    #[error("the device's signature does not fit the transfer's statement")]
+    StatementNotSigned,
+    /// The PIN is needed.
+    #[error("the PIN is missing")]
+    PinMissing,
     /// As much is under way as may be.
     #[error("too much is under way: try again")]
     Overloaded,

@@ -15,6 +15,8 @@ mod directory;
 mod engine;
 mod error;
 mod folder;
+mod happening;
+mod heads;
 mod history;
 mod keys;
 mod notifier;
@@ -25,14 +27,18 @@ mod recovery;
 mod request;
 mod store;
 
-pub use audit::{AuditError, AuditReport, CurrencyTotal, audit};
+pub use audit::{AuditError, AuditProgress, AuditReport, CurrencyTotal, audit, audit_with};
 pub use config::EngineConfig;
 pub use engine::Engine;
 pub use error::{EngineError, StartError};
+pub use happening::Happening;
+pub use history::Order;
 pub use keys::{KeyError, Keys};
 pub use order::{
-    IssuedPairingCode, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party, PaymentOrder,
-    PaymentRequestState, TransferRecord,
+    AdjustmentLeg, AdjustmentOrder, Ask, CaptureOrder, HoldRecord, IssuedPairingCode, Mover,
+    NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party, PaymentLine, PaymentOrder,
+    PaymentRequestState, QuoteAmount, QuoteOrder, RefundOrder, ReversalOrder, TransferProof, TransferRecord,
 };
 pub use pin::{Pin, PinError};
+pub use request::StatementLine;
 pub use store::{JournalReader, JournalWriter, Store, StoreError};

@@ -8,40 +8,52 @@ use std::sync::Arc;
 
 use quittance_journal::{Block, Position, ReplayError, Tip, replay};
 use quittance_ledger::{
-    AccountId, Event, MAX_ID_AHEAD_MS, Owner, PaymentRequestId, RequestBook, Timestamp, Wallet, WalletId,
+    AccountId, Allowance, BookEntry, Books, CurrencyCode, Event, FeeScope, MAX_ID_AHEAD_MS, Owner, Timestamp,
+    Wallet, WalletId,
 };
 use quittance_settlement::Partition;
 
 use crate::admission::Admission;
 use crate::directory::Register;
 use crate::error::StartError;
+use crate::heads::Heads;
 use crate::history::{History, transfer_record};
 use crate::store::{StateBatch, StateTree, Store, StoreError, StoredState};
+
+/// How many records the index gathers before it is written: a store whose index is made again, such as a snapshot, has more of
+/// them than fit in memory.
+const MAX_GATHERED_RECORDS: u64 = 500_000;
 
 /// The state as of the last durable block.
 pub(crate) struct Recovered {
     pub(crate) tip: Tip,
     pub(crate) wallets: HashMap<WalletId, Wallet>,
+    pub(crate) allowances: HashMap<(AccountId, CurrencyCode), Allowance>,
     pub(crate) register: Register,
     pub(crate) history: History,
+    pub(crate) heads: Heads,
     /// The latest instant that a replayed record names. The last block is always replayed.
     pub(crate) latest: Timestamp,
     pub(crate) last_mark: Timestamp,
     stale_marks: Vec<Timestamp>,
     changed_wallets: HashSet<WalletId>,
-    changed_requests: HashSet<(WalletId, PaymentRequestId)>,
+    changed_entries: HashSet<(WalletId, BookEntry)>,
+    changed_allowances: HashSet<(AccountId, CurrencyCode)>,
+    changed_fees: HashSet<FeeScope>,
+    changed_rates: HashSet<(CurrencyCode, CurrencyCode)>,
 }
 
-/// Reads the state. Writes nothing. `remember` is given every transfer whose id may still be in the window of
+/// Reads the state. Writes nothing but parts of the index, where that has to be made again. `admission` is given every transfer whose id may still be in the window of
 /// `id_window_ms`, so that it can be told from a new one.
 pub(crate) fn recover(
     store: &Store,
     id_window_ms: u64,
     now: Timestamp,
-    admission: Option<&Admission>,
+    admission: &Admission,
 ) -> Result<Recovered, StartError> {
     let stored = store.state().load()?;
     let history = History::open(store.history(), store.journal_reader())?;
+    let heads = Heads::open(store)?;
     let window_opens = now.minus_millis(id_window_ms).minus_millis(MAX_ID_AHEAD_MS);
     let newest_mark_before = stored.time_marks.range(..window_opens).next_back();
     let window_from = newest_mark_before.map_or(Position::START, |(_, position)| *position);
@@ -49,24 +61,22 @@ pub(crate) fn recover(
         newest_mark_before.map(|(at, _)| stored.time_marks.range(..*at).map(|(at, _)| *at).collect());
     let kept: Vec<Position> = Partition::all()
         .map(|partition| stored.partition(partition))
-        .chain([stored.directory, history.indexed_to()])
+        .chain([stored.directory, history.indexed_to(), heads.indexed_to()])
         .collect();
     let oldest_needed = kept.iter().copied().chain([window_from]).min().unwrap_or(Position::START);
     let newest_kept = kept.iter().copied().max().unwrap_or(Position::START);
 
-    let mut replaying = Replaying::new(stored, history, window_from, now);
+    let mut replaying = Replaying::new(stored, history, heads, window_from, now);
     replaying.recovered.stale_marks = stale_marks.unwrap_or_default();
-    let tip = replay(&store.journal_reader(), oldest_needed, |block| {
-        replaying.take(Arc::new(block), admission);
-        Ok::<_, ReplayError>(())
-    })?;
+    let tip =
+        replay(&store.journal_reader(), oldest_needed, |block| replaying.take(Arc::new(block), admission))?;
     if tip.position < newest_kept {
         return Err(ReplayError::Short { needed: newest_kept, found: tip.position }.into());
     }
     let mut recovered = replaying.recovered;
     recovered.tip = tip;
     for wallet in recovered.wallets.values() {
-        recovered.register.restore_wallet(&wallet.snapshot());
+        recovered.register.restore_wallet(wallet.snapshot());
     }
     Ok(recovered)
 }
@@ -76,10 +86,17 @@ struct Replaying {
     partitions: BTreeMap<u16, Position>,
     directory: Position,
     window_from: Position,
+    next_flush: Position,
 }
 
 impl Replaying {
-    fn new(stored: StoredState, history: History, window_from: Position, now: Timestamp) -> Self {
+    fn new(
+        stored: StoredState,
+        history: History,
+        heads: Heads,
+        window_from: Position,
+        now: Timestamp,
+    ) -> Self {
         let mut register = Register::default();
         // One that a clock made which was ahead says nothing of when the next is due.
         let last_mark = stored.time_marks.range(..=now).next_back().map_or(Timestamp::EPOCH, |(at, _)| *at);
@@ -87,62 +104,98 @@ impl Replaying {
         for (currency, issuer) in stored.currencies.into_values() {
             register.restore_currency(currency, issuer);
         }
-        let mut requests = stored.requests;
+        for (scope, rule) in stored.fees {
+            register.restore_fee(scope, rule);
+        }
+        stored.rates.into_iter().for_each(|rate| register.restore_rate(rate));
+        let mut entries = stored.entries;
         let mut restore = |snapshot: quittance_ledger::WalletSnapshot| {
-            let mut book = RequestBook::default();
-            for (id, state) in requests.remove(&snapshot.id).unwrap_or_default() {
-                book.restore(id, state);
+            let mut books = Books::default();
+            for (entry, state) in entries.remove(&snapshot.id).unwrap_or_default() {
+                books.restore(entry, state);
             }
-            (snapshot.id, Wallet::restore(snapshot, book))
+            (snapshot.id, Wallet::restore(snapshot, books))
         };
+        let mut allowances = HashMap::new();
+        for kept in stored.allowances {
+            register.restore_limited(kept.account, kept.currency);
+            allowances.insert((kept.account, kept.currency), Allowance::restore(kept));
+        }
         let wallets = stored.wallets.into_values().map(&mut restore).collect();
         let recovered = Recovered {
             tip: Tip::GENESIS,
             wallets,
+            allowances,
             register,
             history,
+            heads,
             latest: Timestamp::EPOCH,
             last_mark,
             stale_marks: Vec::new(),
             changed_wallets: HashSet::new(),
-            changed_requests: HashSet::new(),
+            changed_entries: HashSet::new(),
+            changed_allowances: HashSet::new(),
+            changed_fees: HashSet::new(),
+            changed_rates: HashSet::new(),
         };
-        Self { recovered, partitions: stored.partitions, directory: stored.directory, window_from }
+        let next_flush = recovered.history.indexed_to().plus(MAX_GATHERED_RECORDS);
+        Self {
+            recovered,
+            partitions: stored.partitions,
+            directory: stored.directory,
+            window_from,
+            next_flush,
+        }
     }
 
-    fn take(&mut self, block: Arc<Block>, admission: Option<&Admission>) {
+    fn take(&mut self, block: Arc<Block>, admission: &Admission) -> Result<(), StartError> {
         for (position, record) in block.positioned() {
             self.recovered.latest = self.recovered.latest.max(record.at);
             self.apply_to_wallets(position, &record.event);
             if position > self.directory {
-                self.recovered.register.apply(record.at, &record.event);
+                self.recovered.apply_to_register(record.at, &record.event);
             }
             if position > self.window_from
-                && let (Some(admission), Some(transfer)) = (admission, transfer_record(position, record))
+                && let Some(transfer) = transfer_record(position, record)
             {
                 admission.complete(&transfer);
             }
         }
         let wallets = &self.recovered.wallets;
-        self.recovered.history.append(&block, |wallet| account_of(wallets, wallet));
+        self.recovered.heads.append(&block)?;
+        let history = &self.recovered.history;
+        history.append(&block, |wallet| account_of(wallets, wallet))?;
+        // Never ahead of the journal, which is on the disk, and a start that ends early leaves the next one less to gather.
+        if history.indexed_to() >= self.next_flush {
+            history.flush()?;
+            self.next_flush = history.indexed_to().plus(MAX_GATHERED_RECORDS);
+        }
+        Ok(())
     }
 
     fn apply_to_wallets(&mut self, position: Position, event: &Event) {
-        let is_new = |id: WalletId| {
-            let number = Partition::of(id).number();
-            self.partitions.get(&number).is_none_or(|kept| position > *kept)
+        let is_new_at = |partition: Partition| {
+            self.partitions.get(&partition.number()).is_none_or(|kept| position > *kept)
         };
+        let is_new = |id: WalletId| is_new_at(Partition::of(id));
         let recovered = &mut self.recovered;
         if let Some(opened) = Wallet::opened_by(event).filter(|wallet| is_new(wallet.id())) {
             recovered.wallets.insert(opened.id(), opened);
         }
         for id in event.wallets().filter(|id| is_new(*id)) {
             let Some(wallet) = recovered.wallets.get_mut(&id) else { continue };
-            wallet.apply(event);
+            wallet.replay(event);
             recovered.changed_wallets.insert(id);
-            if let Some(request) = event.changed_request(id) {
-                recovered.changed_requests.insert((id, request));
-            }
+            recovered.changed_entries.extend(event.changed_entries(id).into_iter().map(|entry| (id, entry)));
+        }
+        if let Some((account, currency)) = event.allowance()
+            && is_new_at(Partition::of_account(account))
+        {
+            let key = (account, currency);
+            let allowance =
+                recovered.allowances.entry(key).or_insert_with(|| Allowance::new(account, currency));
+            allowance.replay(event);
+            recovered.changed_allowances.insert(key);
         }
     }
 }
@@ -155,16 +208,38 @@ fn account_of(wallets: &HashMap<WalletId, Wallet>, wallet: WalletId) -> Option<A
 }
 
 impl Recovered {
+    fn apply_to_register(&mut self, at: Timestamp, event: &Event) {
+        self.register.apply(at, event);
+        match event {
+            Event::FeeSet { scope, .. } => {
+                self.changed_fees.insert(*scope);
+            }
+            Event::RateSet { from, to, .. } => {
+                self.changed_rates.insert((*from, *to));
+            }
+            _ => {}
+        }
+    }
+
     /// Writes a checkpoint of all that replay changed, as of the last block: the next start has less to replay, and the
     /// shards start with nothing to write.
     pub(crate) fn write_checkpoint(&self, state: &StateTree) -> Result<(), StoreError> {
         let mut batch = StateBatch::default();
         for wallet in self.changed_wallets.iter().filter_map(|id| self.wallets.get(id)) {
-            batch.wallet(&wallet.snapshot())?;
+            batch.wallet(wallet.snapshot())?;
         }
-        for (wallet, request) in &self.changed_requests {
-            let known = self.wallets.get(wallet).and_then(|wallet| wallet.requests().get(*request));
-            batch.request(*wallet, *request, known)?;
+        for (wallet, entry) in &self.changed_entries {
+            let known = self.wallets.get(wallet).and_then(|wallet| wallet.books().get(*entry));
+            batch.entry(*wallet, *entry, known.as_ref())?;
+        }
+        for allowance in self.changed_allowances.iter().filter_map(|key| self.allowances.get(key)) {
+            batch.allowance(&allowance.snapshot())?;
+        }
+        for scope in &self.changed_fees {
+            batch.fee(*scope, self.register.fee(*scope).as_ref())?;
+        }
+        for (from, to) in &self.changed_rates {
+            batch.rate(*from, *to, self.register.rate(*from, *to).as_ref())?;
         }
         for account in self.register.accounts() {
             batch.account(account)?;
@@ -178,6 +253,7 @@ impl Recovered {
         batch.directory(self.tip.position)?;
         self.stale_marks.iter().for_each(|at| batch.forget_time_mark(*at));
         state.write(batch)?;
-        self.history.flush()
+        self.history.flush()?;
+        self.heads.flush()
     }
 }

@@ -14,6 +14,9 @@ use crate::streams::Streams;
 /// How many pictures are looked at together. Each takes a whole core while it lasts.
 const MAX_PICTURES_AT_ONCE: usize = 2;
 
+/// How many statements are written together. Each reads as much of the journal as its period is long.
+const MAX_EXPORTS_AT_ONCE: usize = 8;
+
 /// The state of the server.
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
@@ -21,6 +24,7 @@ pub(crate) struct App {
     pub(crate) nonces: Nonces,
     pub(crate) streams: Streams,
     pub(crate) pictures: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
     /// Says that some device was revoked, so that its streams end at once.
     pub(crate) revocations: watch::Sender<()>,
     /// Whether the server is stopping.
@@ -40,6 +44,7 @@ impl App {
             nonces,
             streams: Streams::new(settings.max_streams_per_account),
             pictures: Arc::new(Semaphore::new(MAX_PICTURES_AT_ONCE)),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS_AT_ONCE)),
             revocations: watch::Sender::new(()),
             origin: engine.origin().as_str().to_ascii_lowercase(),
             engine,

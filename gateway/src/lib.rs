@@ -10,6 +10,8 @@ pub mod cli;
 pub mod client;
 mod head;
 mod problem;
+mod rate;
+pub mod receipt;
 mod route;
 mod server;
 mod streams;

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use quittance_barcode::EmvProfile;
 use quittance_engine::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -36,7 +37,7 @@ const MAX_HEADERS: usize = 64;
 /// How long to wait after the system refused a connection, for want of files most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The limits of a server.
+/// The limits of a server, and what it says of its merchants.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerSettings {
     /// How many connections there may be at one time. Those beyond wait for their turn.
@@ -51,6 +52,8 @@ pub(crate) struct ServerSettings {
     pub(crate) write_timeout: Duration,
     /// How many event streams an account may have open.
     pub(crate) max_streams_per_account: usize,
+    /// What barcodes of the EMV form say of the merchants.
+    pub(crate) emv: EmvProfile,
     /// How long requests under way may take once the server stops.
     pub(crate) drain_deadline: Duration,
 }
@@ -64,6 +67,7 @@ impl Default for ServerSettings {
             request_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             max_streams_per_account: 64,
+            emv: EmvProfile::default(),
             drain_deadline: Duration::from_secs(10),
         }
     }

@@ -25,7 +25,7 @@ fn json_body(text: impl Into<Vec<u8>>) -> Body {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_not_json_is_refused() {
     let scene = Scene::new().await;
-    let good = scene.payment_json().to_string();
+    let good = scene.payment_json().await.to_string();
     let half = &good[..good.len() / 2];
     let mut no_utf8 = good.clone().into_bytes();
     no_utf8[good.find("HTTP").unwrap()] = 0xff;
@@ -56,11 +56,12 @@ async fn a_body_that_is_not_json_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_with_a_wrong_member_is_refused() {
     let scene = Scene::new().await;
-    let wrong = |member, value| (member, with(scene.payment_json(), member, value));
+    let good = scene.payment_json().await;
+    let wrong = |member, value| (member, with(good.clone(), member, value));
     let invalid = [
         wrong("id", json!(5)),
         wrong("id", json!("0193a2b4-0c5d-4e6f-8a9b-0c1d2e3f4a5b")),
-        wrong("id", json!(scene.payment_json()["id"].as_str().unwrap().to_uppercase())),
+        wrong("id", json!(good["id"].as_str().unwrap().to_uppercase())),
         wrong("payer", json!(true)),
         wrong("payer", json!("mine")),
         wrong("barcode", json!({})),
@@ -77,8 +78,12 @@ async fn a_payment_with_a_wrong_member_is_refused() {
         wrong("amount", json!(9_007_199_254_740_992_u64)),
         wrong("amount", json!(1e300)),
         wrong("amount", json!("500")),
+        wrong("signature", json!("AAAA")),
+        wrong("signature", json!("=".repeat(86))),
+        wrong("signature", json!([0, 1])),
     ];
-    let missing = ["id", "payer", "barcode", "pin"].map(|name| (name, without(scene.payment_json(), name)));
+    let missing =
+        ["id", "payer", "barcode", "pin", "signature"].map(|name| (name, without(good.clone(), name)));
     let unknown = [wrong("colour", json!("red")), wrong("Amount", json!(500))];
     let slugs = ["field-invalid", "field-missing", "field-unknown"];
     let bodies = [invalid.to_vec(), missing.to_vec(), unknown.to_vec()];
@@ -92,8 +97,7 @@ async fn a_payment_with_a_wrong_member_is_refused() {
             assert!(!problem.detail.contains("2580"), "a PIN is never said back");
         }
     }
-    let twice =
-        scene.payment_json().to_string().replace("\"pin\":", "\"amount\":500,\"amount\":500,\"pin\":");
+    let twice = good.to_string().replace("\"pin\":", "\"amount\":500,\"amount\":500,\"pin\":");
     let ask = (Method::POST, "/v1/transfers", json_body(twice));
     let expected = due(422, &["field-repeated"], Some("/amount"));
     scene.refuses("twice", &scene.payer.client, ask, expected).await;
@@ -103,7 +107,7 @@ async fn a_payment_with_a_wrong_member_is_refused() {
 async fn every_route_reads_its_body_strictly() {
     let scene = Scene::new().await;
     let account = scene.payer.account.to_string();
-    let id = scene.payment_json()["id"].clone();
+    let id = scene.payment_json().await["id"].clone();
     let (payer, payee) = (scene.payer.wallet, scene.payee.wallet);
     let issues = format!("/v1/wallets/{payer}/issues");
     let redemptions = format!("/v1/wallets/{payer}/redemptions");

@@ -15,7 +15,7 @@ use super::{Scene, due};
 async fn who_does_not_say_who_asks_is_refused() {
     let scene = Scene::new().await;
     let anyone = scene.server.client();
-    let body = Body::json(&scene.payment()).unwrap();
+    let body = scene.payment_body().await;
     let missing = due(401, &["authentication-missing"], Some("authorization"));
     scene.refuses("nobody pays", &anyone, (Method::POST, "/v1/transfers", body.clone()), missing).await;
     scene.refuses("nobody looks", &anyone, (Method::GET, "/v1/wallets", Body::empty()), missing).await;
@@ -52,7 +52,7 @@ async fn operator_and_devices_keep_to_their_own_routes() {
         let expected = due(403, &["operator-needed"], None);
         scene.refuses(path, &scene.payer.client, (Method::POST, path, body), expected).await;
     }
-    let body = Body::json(&scene.payment()).unwrap();
+    let body = scene.payment_body().await;
     let expected = due(403, &["device-needed"], None);
     scene
         .refuses("the operator pays", &scene.operator, (Method::POST, "/v1/transfers", body), expected)
@@ -62,13 +62,13 @@ async fn operator_and_devices_keep_to_their_own_routes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_is_unknown_or_revoked_is_refused() {
     let scene = Scene::new().await;
-    let pay_body = || Body::json(&scene.payment()).unwrap();
+    let pay_body = async || scene.payment_body().await;
     let signer = Arc::new(new_signer(KeyAlgorithm::Ed25519).unwrap());
     let stranger = scene.server.client().device(Arc::clone(&signer), signer.public().device_id());
     let unknown = due(401, &["device-unknown"], Some("signature-input"));
-    scene.refuses("a stranger", &stranger, (Method::POST, "/v1/transfers", pay_body()), unknown).await;
+    scene.refuses("a stranger", &stranger, (Method::POST, "/v1/transfers", pay_body().await), unknown).await;
     let nameless = scene.server.client().signing_as(signer, "my-phone");
-    scene.refuses("no id", &nameless, (Method::POST, "/v1/transfers", pay_body()), unknown).await;
+    scene.refuses("no id", &nameless, (Method::POST, "/v1/transfers", pay_body().await), unknown).await;
 
     let pairing = scene.payer.client.issue_pairing_code(scene.payer.account).await.unwrap();
     let new = NewDevice { code: &pairing.code, name: "lost", pin: scene.payer.pin };

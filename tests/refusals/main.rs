@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test that can't go on has failed, as it should"
 )]
@@ -9,14 +10,21 @@
 mod barcodes;
 mod bodies;
 mod callers;
+mod conversions;
+mod given_back;
+mod holds;
+mod kinds;
 mod money;
 mod pins;
 mod requests;
+mod rules;
 mod signatures;
+
+use std::fmt::Debug;
 
 use http::Method;
 use quittance_gateway::client::{
-    Body, Client, NewPaymentRequest, Payment, PaymentRequest, Prepared, ProblemDetails,
+    Body, Client, ClientError, NewPaymentRequest, Payment, PaymentRequest, Prepared, ProblemDetails,
 };
 use quittance_ledger::{KeyAlgorithm, Usage};
 use quittance_test_support::{
@@ -112,8 +120,26 @@ impl Scene {
         payment: &Payment<'_>,
         expected: Expected<'_>,
     ) -> ProblemDetails {
-        let body = Body::json(payment).unwrap();
+        let body = payer.client.payment_body(payment).await.unwrap();
         self.refuses(case, &payer.client, (Method::POST, "/v1/transfers", body), expected).await
+    }
+
+    /// Asks through the client for what must be refused.
+    async fn refuses_call<T: Debug>(
+        &self,
+        case: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+        expected: Expected<'_>,
+    ) -> ProblemDetails {
+        let problem = match self.unmoved(case, call).await {
+            Err(ClientError::Problem(problem)) => *problem,
+            other => panic!("{case}: {other:?}"),
+        };
+        let told = (problem.status, problem.slug(), problem.field.as_deref());
+        assert!(expected.slugs.contains(&problem.slug()), "{case}: {problem}");
+        assert_eq!((told.0, told.2), (expected.status, expected.field), "{case}: {problem}");
+        assert!(![&problem.title, &problem.detail, &problem.mend].iter().any(|text| text.trim().is_empty()));
+        problem
     }
 
     /// A payment that would settle.
@@ -121,8 +147,13 @@ impl Scene {
         payment(&self.payer, &self.request.barcode.text)
     }
 
+    /// The same as it is sent.
+    async fn payment_body(&self) -> Body {
+        self.payer.client.payment_body(&self.payment()).await.unwrap()
+    }
+
     /// The same as JSON, to be changed.
-    fn payment_json(&self) -> Value {
-        serde_json::to_value(self.payment()).unwrap()
+    async fn payment_json(&self) -> Value {
+        serde_json::from_slice(self.payment_body().await.as_bytes()).unwrap()
     }
 }

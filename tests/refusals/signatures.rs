@@ -25,7 +25,7 @@ fn replace(request: &mut Prepared, header: &'static str, change: impl FnOnce(&st
 async fn a_request_that_was_altered_is_refused() {
     let scene = Scene::new().await;
     let client = &scene.payer.client;
-    let body = Body::json(&scene.payment()).unwrap();
+    let body = scene.payment_body().await;
     let transfers = |body| prepare(client, Method::POST, "/v1/transfers", body);
     let wallet = format!("/v1/wallets/{}", scene.payer.wallet);
 
@@ -41,7 +41,7 @@ async fn a_request_that_was_altered_is_refused() {
     *query.uri_mut() = format!("{}{wallet}/transfers?limit=2", scene.server.origin()).parse().unwrap();
     scene.refuses_prepared("another query", query, INVALID).await;
 
-    let other = Body::json(&scene.payment()).unwrap();
+    let other = scene.payment_body().await;
     assert_ne!(other, body);
     let mut altered = transfers(&body);
     *altered.body_mut() = transfers(&other).into_body();
@@ -90,7 +90,7 @@ async fn a_request_that_was_altered_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_from_another_time_is_refused() {
     let scene = Scene::new().await;
-    let body = Body::json(&scene.payment()).unwrap();
+    let body = scene.payment_body().await;
     let now_secs = unix_millis() / 1_000;
     for (case, created_secs, slug) in [
         ("an hour ago", now_secs - 3_600, "signature-stale"),
@@ -109,7 +109,7 @@ async fn a_request_from_another_time_is_refused() {
 async fn a_request_that_comes_again_is_refused() {
     let scene = Scene::new().await;
     let client = &scene.payer.client;
-    let body = Body::json(&scene.payment()).unwrap();
+    let body = scene.payment_body().await;
     let stamp = Stamp::now().unwrap();
     let request = || client.prepare(Method::POST, "/v1/transfers", body.clone(), &stamp).unwrap();
     assert_eq!(client.send(request()).await.unwrap().status, 201);

@@ -1,5 +1,7 @@
 //! What can be wrong with a barcode.
 
+use crate::emv::EmvError;
+
 /// Why a barcode is refused, or can't be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BarcodeError {
@@ -15,6 +17,15 @@ pub enum BarcodeError {
     /// It ends too early, or something in it can't be.
     #[error("the barcode is damaged at its {0}: scan it again")]
     Malformed(&'static str),
+    /// A text of the EMV form that does not read.
+    #[error(transparent)]
+    Emv(#[from] EmvError),
+    /// What a standard reader shows of an EMV barcode differs from what was sealed.
+    #[error("the EMV barcode shows another {0} than was sealed: it was altered, do not pay")]
+    AlteredEmv(&'static str),
+    /// What an EMV barcode shall say of the merchant can't stand in one.
+    #[error("the EMV profile can't be: {0}")]
+    BadEmvProfile(&'static str),
     /// No published key of the server has this id.
     #[error("the barcode is sealed with a key that is not the server's")]
     UnknownKey,
@@ -26,6 +37,11 @@ pub enum BarcodeError {
         "the signature does not fit the key and what was signed: sign exactly what is sent, a P-256 one with low s"
     )]
     BadSignature,
+    /// A head of the journal is not signed by a key of the server.
+    #[error(
+        "no published key of the server signed it so: it is forged, damaged, or signed with a newer key, fetch those"
+    )]
+    BadHeadSignature,
     /// The certificate of the till does not fit.
     #[error("the till's certificate is broken: the barcode is forged or damaged, do not pay")]
     BrokenCertificate,

@@ -11,7 +11,7 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 1 | version: 1 |
-//! | 1 | flags: 1 an amount, 2 one-time, 4 an expiry, 8 sealed by a till, 16 a private currency |
+//! | 1 | flags: 1 an amount, 2 one-time, 4 an expiry, 8 sealed by a till, 16 a private currency, 32 the server knows more (never of a till) |
 //! | 4 | id of the server's key: the first bytes of its BLAKE3 hash |
 //! | 16 | payment request |
 //! | 16 | payee's wallet |
@@ -27,6 +27,9 @@
 //! certificate is the server's word that the device may ask for payments into this wallet, in this currency, under this
 //! name, until it expires: so a phone can check either kind without asking the server.
 //!
+//! The same payload can ride in a text of the EMV form, which [`SealedBarcode::to_emv`] makes. Standard readers then name
+//! payee and amount; it is read and verified by the same calls. `emv/mod.rs` has its format.
+//!
 //! # Types
 //!
 //! A text climbs a ladder: [`SealedBarcode::parse`] reads it, [`SealedBarcode::verify`] checks the seal, and only a
@@ -37,6 +40,7 @@ mod bytes;
 mod capture;
 mod certificate_text;
 mod device_key;
+mod emv;
 mod error;
 mod origin;
 mod parse;
@@ -47,6 +51,7 @@ mod untrusted;
 
 pub use capture::{MAX_IMAGE_BYTES, MAX_IMAGE_SIDE_PIXELS, decode_image};
 pub use device_key::{DeviceSigner, check_device_key, lower_p256_signature, verify_device_signature};
+pub use emv::{EmvError, EmvField, EmvProfile};
 pub use error::BarcodeError;
 pub use origin::Origin;
 pub use parse::{MAX_TEXT_BYTES, SealedBarcode, Sealer, VerifiedBarcode};

@@ -18,6 +18,12 @@ impl Origin {
         &self.0
     }
 
+    /// The origin as clients write it in URLs, in lower case: what statements and receipts name the server by.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
     /// What comes before the payload of every barcode of this server.
     pub(crate) fn prefix(&self) -> String {
         format!("{}/P/", self.0)

@@ -1,10 +1,11 @@
 //! From a text to what is to be paid: read, then verified.
 
 use data_encoding::BASE32_NOPAD;
-use quittance_ledger::{DeviceId, DeviceKey, Terms, Timestamp};
+use quittance_ledger::{DeviceId, DeviceKey, PaymentKind, Terms, Timestamp};
 
 use crate::bytes::Reader;
 use crate::device_key::verify_device_signature;
+use crate::emv::{self, EmvProfile, Shown};
 use crate::error::BarcodeError;
 use crate::origin::Origin;
 use crate::payload::{RequestDetails, VERSION, read_seconds};
@@ -23,6 +24,8 @@ pub struct SealedBarcode {
     key: KeyId,
     till: Option<Till>,
     seal: [u8; 64],
+    /// What a text of the EMV form shows beside the payload.
+    emv: Option<Shown>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +57,15 @@ pub struct VerifiedBarcode {
 }
 
 impl SealedBarcode {
-    /// Reads the text of a barcode of this server.
+    /// Reads the text of a barcode of this server, of the ordinary form or of the EMV form.
     ///
     /// # Errors
     /// It is no barcode, another server's, of another version, or damaged.
     pub fn parse(text: &str, origin: &Origin) -> Result<Self, BarcodeError> {
+        if text.len() <= MAX_TEXT_BYTES && emv::is_emv(text) {
+            let (payload, shown) = emv::decode(text)?;
+            return Ok(Self { emv: Some(shown), ..Self::parse_payload(&payload, origin)? });
+        }
         if text.len() > MAX_TEXT_BYTES || !text.starts_with("HTTP") {
             return Err(BarcodeError::NotABarcode);
         }
@@ -67,7 +74,11 @@ impl SealedBarcode {
             .ok_or_else(|| BarcodeError::OtherServer(origin.to_string()))?;
         check_version(payload)?;
         let payload = BASE32_NOPAD.decode(payload.as_bytes()).map_err(|_| BarcodeError::Malformed("text"))?;
-        let mut reader = Reader::new(&payload);
+        Self::parse_payload(&payload, origin)
+    }
+
+    fn parse_payload(payload: &[u8], origin: &Origin) -> Result<Self, BarcodeError> {
+        let mut reader = Reader::new(payload);
         let (details, key, by_till) = RequestDetails::decode(&mut reader)?;
         let till = if by_till { Some(read_till(&mut reader)?) } else { None };
         let signed_len = payload.len().saturating_sub(reader.left());
@@ -76,18 +87,36 @@ impl SealedBarcode {
             return Err(BarcodeError::Malformed("end"));
         }
         let signed = payload.get(..signed_len).unwrap_or_default().to_vec();
-        Ok(Self { origin: origin.clone(), signed, details, key, till, seal })
+        Ok(Self { origin: origin.clone(), signed, details, key, till, seal, emv: None })
     }
 
-    /// Checks the seal against the server's published keys, without asking the server.
+    /// The barcode in the EMV form, which standard readers can show. It says of the merchant what no request knows from
+    /// the profile.
     ///
     /// # Errors
-    /// The key is not the server's, or the seal or the till's certificate does not fit.
+    /// The form has no room for it, or the currency is private.
+    pub fn to_emv(&self, profile: &EmvProfile) -> Result<String, BarcodeError> {
+        emv::encode(&[self.signed.as_slice(), &self.seal].concat(), &self.details, profile)
+    }
+
+    /// Checks the seal against the server's published keys, without asking the server; and of the EMV form, that it shows
+    /// what is sealed.
+    ///
+    /// # Errors
+    /// The key is not the server's, the seal or the till's certificate does not fit, or the EMV form was altered.
     pub fn verify(self, keys: &ServerKeys) -> Result<VerifiedBarcode, BarcodeError> {
+        let sealer = self.check_seal(keys)?;
+        if let Some(shown) = &self.emv {
+            shown.check(&self.details)?;
+        }
+        Ok(VerifiedBarcode { details: self.details, sealer })
+    }
+
+    fn check_seal(&self, keys: &ServerKeys) -> Result<Sealer, BarcodeError> {
         let signed = message(Domain::Barcode, &self.origin, &self.signed);
-        let Some(till) = self.till else {
+        let Some(till) = &self.till else {
             return if keys.verify(self.key, &signed, &self.seal)? {
-                Ok(VerifiedBarcode { details: self.details, sealer: Sealer::Server })
+                Ok(Sealer::Server)
             } else {
                 Err(BarcodeError::BrokenSeal)
             };
@@ -102,8 +131,7 @@ impl SealedBarcode {
             BarcodeError::BadSignature => BarcodeError::BrokenSeal,
             other => other,
         })?;
-        let sealer = Sealer::Till { device: till.device, certified_until: till.certified_until };
-        Ok(VerifiedBarcode { details: self.details, sealer })
+        Ok(Sealer::Till { device: till.device.clone(), certified_until: till.certified_until })
     }
 }
 
@@ -139,7 +167,7 @@ impl VerifiedBarcode {
         &self.sealer
     }
 
-    /// The terms that a payment must meet.
+    /// The terms that a payment must meet. Where the barcode does not say everything, its server's own are to be taken.
     #[must_use]
     pub fn terms(&self) -> Terms {
         let till: Option<DeviceId> = match &self.sealer {
@@ -147,7 +175,7 @@ impl VerifiedBarcode {
             Sealer::Till { device, .. } => Some(device.device_id()),
         };
         let RequestDetails { request, amount, usage, expires_at, .. } = self.details;
-        Terms { request, amount, usage, expires_at, till }
+        Terms { request, amount, usage, expires_at, till, kind: PaymentKind::Standard }
     }
 
     /// Checks that the barcode may still be paid at `now`.

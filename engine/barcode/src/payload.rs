@@ -15,7 +15,10 @@ const ONE_TIME: u8 = 2;
 const HAS_EXPIRY: u8 = 4;
 const BY_TILL: u8 = 8;
 const PRIVATE_CURRENCY: u8 = 16;
-const KNOWN_FLAGS: u8 = HAS_AMOUNT | ONE_TIME | HAS_EXPIRY | BY_TILL | PRIVATE_CURRENCY;
+const HAS_MORE: u8 = 32;
+/// Paid in parts. Of these the server always knows more.
+const IN_PARTS: u8 = 64;
+const KNOWN_FLAGS: u8 = HAS_AMOUNT | ONE_TIME | HAS_EXPIRY | BY_TILL | PRIVATE_CURRENCY | HAS_MORE | IN_PARTS;
 
 /// What a payee asks for, as a barcode carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +39,22 @@ pub struct RequestDetails {
     pub payee_name: Name,
     /// What ties the payment to the payee's books.
     pub reference: Option<Reference>,
+    /// Whether the server knows more of the request than its barcode says, such as that it is paid in parts: whoever is
+    /// about to pay asks the server first. Never of a till, which has nothing at the server yet.
+    pub has_more: bool,
 }
 
 impl RequestDetails {
     /// The payload up to where a till's certificate or the seal begins.
     pub(crate) fn encode(&self, key: KeyId, by_till: bool) -> Result<Vec<u8>, BarcodeError> {
-        if self.usage == Usage::OneTime && self.expires_at.is_none() {
-            return Err(BarcodeError::BadRequest("a one-time request needs an expiry"));
+        if self.usage != Usage::Reusable && self.expires_at.is_none() {
+            return Err(BarcodeError::BadRequest("a request that is not reusable needs an expiry"));
+        }
+        if self.usage == Usage::Parts && !self.has_more {
+            return Err(BarcodeError::BadRequest("of a request in parts the server knows more"));
+        }
+        if by_till && self.has_more {
+            return Err(BarcodeError::BadRequest("the server knows nothing more of a till's request"));
         }
         let code = self.currency.code();
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
@@ -50,7 +62,9 @@ impl RequestDetails {
             | flag(self.usage == Usage::OneTime, ONE_TIME)
             | flag(self.expires_at.is_some(), HAS_EXPIRY)
             | flag(by_till, BY_TILL)
-            | flag(code.is_private(), PRIVATE_CURRENCY);
+            | flag(code.is_private(), PRIVATE_CURRENCY)
+            | flag(self.has_more, HAS_MORE)
+            | flag(self.usage == Usage::Parts, IN_PARTS);
         let mut bytes = vec![VERSION, flags];
         bytes.extend_from_slice(&key.to_bytes());
         bytes.extend_from_slice(&self.request.to_bytes());
@@ -78,6 +92,10 @@ impl RequestDetails {
             return Err(BarcodeError::Malformed("flags"));
         }
         let has = |flag| flags & flag != 0;
+        let has_more = has(HAS_MORE);
+        if has_more && has(BY_TILL) {
+            return Err(BarcodeError::Malformed("flags"));
+        }
         let key = KeyId::from_bytes(reader.array("key")?);
         let bad = |field| move |_| BarcodeError::Malformed(field);
         let request = PaymentRequestId::from_bytes(reader.array("request")?).map_err(bad("request"))?;
@@ -90,8 +108,13 @@ impl RequestDetails {
             None
         };
         let expires_at = if has(HAS_EXPIRY) { Some(read_seconds(reader, "expiry")?) } else { None };
-        let usage = if has(ONE_TIME) { Usage::OneTime } else { Usage::Reusable };
-        if usage == Usage::OneTime && expires_at.is_none() {
+        let usage = match (has(ONE_TIME), has(IN_PARTS)) {
+            (true, false) => Usage::OneTime,
+            (false, false) => Usage::Reusable,
+            (false, true) if has_more => Usage::Parts,
+            (_, true) => return Err(BarcodeError::Malformed("flags")),
+        };
+        if usage != Usage::Reusable && expires_at.is_none() {
             return Err(BarcodeError::Malformed("expiry"));
         }
         let payee_name =
@@ -100,7 +123,8 @@ impl RequestDetails {
             "" => None,
             text => Some(text.parse().map_err(|_| BarcodeError::Malformed("reference"))?),
         };
-        let details = Self { request, payee, currency, amount, usage, expires_at, payee_name, reference };
+        let details =
+            Self { request, payee, currency, amount, usage, expires_at, payee_name, reference, has_more };
         Ok((details, key, has(BY_TILL)))
     }
 }

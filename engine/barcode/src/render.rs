@@ -1,6 +1,7 @@
 //! Barcodes to be looked at: SVG, PNG, and blocks for a terminal.
 
 use image::{ExtendedColorType, ImageEncoder, Luma};
+use qrcode::bits::Bits;
 use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode, Version};
 
@@ -37,6 +38,20 @@ impl Default for Rendering {
     }
 }
 
+/// A code that says that its bytes are UTF-8 (ISO/IEC 18004, extended channel interpretation 26), if the version has room
+/// for it. Otherwise readers guess, and zbar takes Japanese for Shift JIS; and `qrcode` takes some of UTF-8 for that too,
+/// unless it is told that it is bytes.
+fn utf8_code(text: &str, version: Version, level: EcLevel) -> Option<QrCode> {
+    const UTF_8: u32 = 26;
+    let (ascii, rest) = text.as_bytes().split_at_checked(text.bytes().take_while(u8::is_ascii).count())?;
+    let mut bits = Bits::new(version);
+    bits.push_eci_designator(UTF_8).ok()?;
+    bits.push_optimal_data(ascii).ok()?;
+    bits.push_byte_data(rest).ok()?;
+    bits.push_terminator(level).ok()?;
+    QrCode::with_bits(bits, level).ok()
+}
+
 impl Rendering {
     fn code(&self, text: &str) -> Result<QrCode, BarcodeError> {
         let level = match self.error_correction {
@@ -45,7 +60,12 @@ impl Rendering {
             ErrorCorrection::Q => EcLevel::Q,
             ErrorCorrection::H => EcLevel::H,
         };
-        QrCode::with_error_correction_level(text, level).map_err(|_| BarcodeError::TooLong)
+        if text.is_ascii() {
+            return QrCode::with_error_correction_level(text, level).map_err(|_| BarcodeError::TooLong);
+        }
+        (1..=40)
+            .find_map(|version| utf8_code(text, Version::Normal(version), level))
+            .ok_or(BarcodeError::TooLong)
     }
 
     fn module_side(&self) -> u32 {

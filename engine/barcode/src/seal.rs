@@ -16,7 +16,9 @@ use crate::payload::{RequestDetails, push_currency, seconds};
 pub struct KeyId([u8; 4]);
 
 impl KeyId {
-    pub(crate) const fn from_bytes(bytes: [u8; 4]) -> Self {
+    /// The id of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 4]) -> Self {
         Self(bytes)
     }
 
@@ -47,6 +49,12 @@ pub(crate) fn message(domain: Domain, origin: &Origin, rest: &[u8]) -> Vec<u8> {
     };
     // An origin holds no zero byte, so it ends where it seems to.
     [purpose, origin.as_str().as_bytes(), &[0], rest].concat()
+}
+
+/// The bytes that are signed for a head of the journal: what the journal says of it begins with the origin. No other
+/// purpose begins so.
+fn head_message(head: &[u8]) -> Vec<u8> {
+    [b"quittance journal head 1\0", head].concat()
 }
 
 /// The server's secret key for seals.
@@ -86,6 +94,13 @@ impl ServerKey {
         let seal = self.0.sign(&message(Domain::Barcode, origin, &payload)).to_bytes();
         payload.extend_from_slice(&seal);
         Ok(text(origin, &payload))
+    }
+
+    /// Signs a head of the journal, given as the journal spells it, with the server's origin. Neither a seal nor a
+    /// certificate can be taken for this signature, or this for them.
+    #[must_use]
+    pub fn sign_head(&self, head: &[u8]) -> (KeyId, [u8; 64]) {
+        (self.id(), self.0.sign(&head_message(head)).to_bytes())
     }
 
     /// Certifies that a device may ask for payments into a wallet, offline, until `expires_at`.
@@ -130,6 +145,17 @@ impl ServerKeys {
     /// One of them is not a usable key.
     pub fn new(keys: &[[u8; 32]]) -> Result<Self, BarcodeError> {
         keys.iter().map(strict_ed25519_key).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Checks that the key of this id signed this head of the journal.
+    ///
+    /// # Errors
+    /// The server has no such key, or the key did not.
+    pub fn verify_head(&self, id: KeyId, head: &[u8], signature: &[u8; 64]) -> Result<(), BarcodeError> {
+        match self.verify(id, &head_message(head), signature) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(BarcodeError::BadHeadSignature),
+        }
     }
 
     /// Checks a signature of the key that is named so. Ids are short, so two keys may share one.

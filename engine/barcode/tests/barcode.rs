@@ -44,6 +44,7 @@ fn details() -> RequestDetails {
         expires_at: Some(NOW.plus_millis(60_000)),
         payee_name: "Café Zentral am Ring".parse().unwrap(),
         reference: Some("INV-2026/117".parse().unwrap()),
+        has_more: false,
     }
 }
 
@@ -148,6 +149,20 @@ fn a_till_seals_only_what_it_is_certified_for() {
     let rogue = ServerKey::from_secret(&[8; 32]);
     let forged = rogue.certify(&origin(), signer.public(), payee, currency, payee_name, NOW).unwrap();
     assert_eq!(open(&forged.seal(&signer, &details()).unwrap()), Err(BarcodeError::UnknownKey));
+}
+
+#[test]
+fn the_server_alone_says_that_it_knows_more() {
+    let more = RequestDetails { has_more: true, ..details() };
+    assert_eq!(open(&server().seal(&more, &origin()).unwrap()).unwrap().details(), &more);
+    let (certificate, signer) = till(KeyAlgorithm::Ed25519);
+    assert!(matches!(certificate.seal(&signer, &more), Err(BarcodeError::BadRequest(_))));
+    let text = certificate.seal(&signer, &details()).unwrap();
+    let (prefix, payload) = text.split_once("/P/").unwrap();
+    let mut payload = BASE32_NOPAD.decode(payload.as_bytes()).unwrap();
+    payload[1] |= 32;
+    let forged = format!("{prefix}/P/{}", BASE32_NOPAD.encode(&payload));
+    assert_eq!(open(&forged), Err(BarcodeError::Malformed("flags")));
 }
 
 #[test]
@@ -301,6 +316,7 @@ proptest! {
         name in "[A-Za-zäöü]{1,20}",
         private in prop::option::of(("X-[A-Z0-9]{2,9}", 0..=12_u8)),
         by_till in any::<bool>(),
+        has_more in any::<bool>(),
     ) {
         let currency = match private {
             Some((code, exponent)) => Currency::new(code.parse().unwrap(), Some(exponent)).unwrap(),
@@ -313,6 +329,7 @@ proptest! {
             reference: reference.map(|reference| reference.parse().unwrap()),
             payee_name: name.parse().unwrap(),
             currency,
+            has_more: has_more && !by_till,
             ..details()
         };
         let text = if by_till {

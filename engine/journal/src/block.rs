@@ -1,20 +1,26 @@
 //! Blocks: a group of records that become durable together.
 //!
-//! Format 1, all numbers little-endian:
+//! Format 2, all numbers little-endian:
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 4 | `QTB1` |
+//! | 4 | `QTB2` |
+//! | 8 | how many blocks come before |
 //! | 8 | position of the first record |
 //! | 4 | count of records |
 //! | 4 | length of the body |
 //! | 32 | hash of the block before; of the first block, zeros |
-//! | 32 | hash of this block: keyed by its purpose, over all that stands before it and the body |
-//! | … | the body: the records one after another, in postcard's encoding |
+//! | 32 | root of the tree over the records: the leaves are the records' bytes |
+//! | 32 | hash of this block: of all that stands before it |
+//! | … | the body: the records one after another, the length (2) before each, which is no part of the record's bytes |
 
 use crate::chain::{BlockHash, Tip};
+use crate::header::{BlockHeader, HEADER_BYTES};
+use crate::inclusion::RecordProof;
+use crate::merkle::{NodeHash, Tree, record_leaf};
 use crate::position::Position;
-use crate::record::Record;
+use crate::record::{Record, RecordError};
+use crate::transfer_layout::MAX_TRANSFER_BYTES;
 
 /// The most records of a block.
 pub const MAX_RECORDS_PER_BLOCK: usize = 2_000;
@@ -22,12 +28,12 @@ pub const MAX_RECORDS_PER_BLOCK: usize = 2_000;
 /// The most bytes of a block: few enough that a store can keep a block whole inside its own log.
 pub const MAX_BLOCK_BYTES: usize = 120 * 1_024;
 
-const MAGIC: &[u8; 4] = b"QTB1";
-const LINK_BYTES: usize = 4 + 8 + 4 + 4 + 32;
-const HEADER_BYTES: usize = LINK_BYTES + 32;
+const BODY_AT: usize = HEADER_BYTES + 32;
+const LENGTH_BYTES: usize = 2;
 
-/// The most bytes that one record may take. An event is bounded by the texts in it, far below this.
-const MAX_RECORD_BYTES: usize = 2_048;
+/// The most bytes that one record may take. A transfer has a most, and any other event is bounded by the texts in it.
+const MAX_RECORD_BYTES: usize = 6 * 1_024;
+const _: () = assert!(MAX_TRANSFER_BYTES <= MAX_RECORD_BYTES && MAX_RECORD_BYTES <= u16::MAX as usize);
 
 /// Why bytes are not a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,19 +47,27 @@ pub enum BlockError {
         expected: usize,
     },
     /// Another format, or no block at all.
-    #[error("not a block of format 1: written by a newer version, or damaged")]
+    #[error("not a block of format 2: written by another version, or damaged")]
     Format,
     /// A bit of it has changed.
     #[error("the block's hash does not match its bytes: it is damaged")]
     Hash,
-    /// The records don't read.
-    #[error("record {0} of the block can't be read: written by a newer version")]
-    Record(u32),
+    /// A record does not read, although no bit of it has changed.
+    #[error("record {index} of the block can't be read: {error}")]
+    Record {
+        /// Which, counted from 0.
+        index: u32,
+        /// What is wrong with it.
+        #[source]
+        error: RecordError,
+    },
 }
 
 /// A block as it is read from a journal, or is about to be written to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
+    /// How many blocks come before it.
+    pub index: u64,
     /// The position of its first record.
     pub first: Position,
     /// The hash of the block before.
@@ -74,7 +88,7 @@ impl Block {
     /// The end of a journal that ends with this block.
     #[must_use]
     pub fn tip(&self) -> Tip {
-        Tip { position: self.last(), hash: self.hash }
+        Tip { position: self.last(), hash: self.hash, blocks: self.index.saturating_add(1) }
     }
 
     /// Its records with their positions.
@@ -94,61 +108,110 @@ impl Block {
     /// # Errors
     /// The bytes are no block, or not the block that was written.
     pub fn decode(bytes: &[u8]) -> Result<Self, BlockError> {
-        let length = |expected| BlockError::Length { actual: bytes.len(), expected };
-        let (link, rest) = bytes.split_first_chunk::<LINK_BYTES>().ok_or_else(|| length(HEADER_BYTES))?;
-        let (hash, body) = rest.split_first_chunk::<32>().ok_or_else(|| length(HEADER_BYTES))?;
-        let (magic, fields) = link.split_first_chunk::<4>().ok_or(BlockError::Format)?;
-        if magic != MAGIC {
-            return Err(BlockError::Format);
-        }
-        let (first, fields) = fields.split_first_chunk::<8>().ok_or(BlockError::Format)?;
-        let (count, fields) = fields.split_first_chunk::<4>().ok_or(BlockError::Format)?;
-        let (body_len, fields) = fields.split_first_chunk::<4>().ok_or(BlockError::Format)?;
-        let (previous, _) = fields.split_first_chunk::<32>().ok_or(BlockError::Format)?;
-        let expected = HEADER_BYTES + u32::from_le_bytes(*body_len) as usize;
-        if bytes.len() != expected {
-            return Err(length(expected));
-        }
-        if hash_of(link, body).as_bytes() != hash {
-            return Err(BlockError::Hash);
-        }
-        let count = u32::from_le_bytes(*count);
-        let mut records = Vec::with_capacity((count as usize).min(MAX_RECORDS_PER_BLOCK));
-        let mut rest = body;
-        for index in 0..count {
-            let (record, left) = postcard::take_from_bytes(rest).map_err(|_| BlockError::Record(index))?;
-            records.push(record);
-            rest = left;
-        }
-        if !rest.is_empty() || records.is_empty() {
-            return Err(BlockError::Record(count));
-        }
+        let view = BlockView::read(bytes)?;
+        let record = |(index, bytes): (u32, &&[u8])| {
+            Record::decode(bytes).map_err(|error| BlockError::Record { index, error })
+        };
         Ok(Self {
-            first: Position::new(u64::from_le_bytes(*first)),
-            previous: BlockHash::from_bytes(*previous),
-            hash: BlockHash::from_bytes(*hash),
-            records,
+            index: view.header.index,
+            first: view.header.first,
+            previous: view.header.previous,
+            hash: view.hash,
+            records: (0..).zip(&view.records).map(record).collect::<Result<_, _>>()?,
         })
     }
 }
 
-fn hash_of(link: &[u8], body: &[u8]) -> BlockHash {
-    let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 journal block 1");
-    hasher.update(link).update(body);
-    BlockHash::from_bytes(*hasher.finalize().as_bytes())
+/// The bytes of a block, whose hash was checked: what its records are proven from.
+#[derive(Clone, Debug)]
+pub struct BlockView<'a> {
+    header: BlockHeader,
+    hash: BlockHash,
+    records: Vec<&'a [u8]>,
+    leaves: Vec<NodeHash>,
+}
+
+impl<'a> BlockView<'a> {
+    /// Looks at a block's bytes and checks them against its hash.
+    ///
+    /// # Errors
+    /// The bytes are no block, or not the block that was written.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, BlockError> {
+        let header = BlockHeader::read(bytes)?;
+        let expected = BODY_AT.saturating_add(header.body_bytes as usize);
+        let length = BlockError::Length { actual: bytes.len(), expected };
+        let (written, body) =
+            bytes.get(HEADER_BYTES..).and_then(<[u8]>::split_first_chunk::<32>).ok_or(length)?;
+        if bytes.len() != expected {
+            return Err(BlockError::Length { actual: bytes.len(), expected });
+        }
+        let hash = header.hash();
+        if hash.as_bytes() != written {
+            return Err(BlockError::Hash);
+        }
+        let records = slices(body, header.count).ok_or(BlockError::Hash)?;
+        let leaves: Vec<_> = records.iter().map(|record| record_leaf(record)).collect();
+        if Tree::Records.root(leaves.clone()) != header.root {
+            return Err(BlockError::Hash);
+        }
+        Ok(Self { header, hash, records, leaves })
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub const fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub const fn hash(&self) -> BlockHash {
+        self.hash
+    }
+
+    /// The bytes of its record at `position`, if it has it.
+    #[must_use]
+    pub fn record(&self, position: Position) -> Option<&'a [u8]> {
+        self.records.get(self.place(position)?).copied()
+    }
+
+    /// What proves that its record at `position` is in it, if it has it.
+    #[must_use]
+    pub fn inclusion(&self, position: Position) -> Option<RecordProof> {
+        Tree::Records.path(&self.leaves, self.place(position)?).map(RecordProof::new)
+    }
+
+    fn place(&self, position: Position) -> Option<usize> {
+        usize::try_from(position.get().checked_sub(self.header.first.get())?).ok()
+    }
+}
+
+/// The records' bytes; none where they are not so many, or do not fill the body.
+fn slices(body: &[u8], count: u32) -> Option<Vec<&[u8]>> {
+    let mut records = Vec::with_capacity((count as usize).min(MAX_RECORDS_PER_BLOCK));
+    let mut rest = body;
+    while let Some((length, after)) = rest.split_first_chunk::<LENGTH_BYTES>() {
+        let (record, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        records.push(record);
+        rest = after;
+    }
+    (rest.is_empty() && !records.is_empty() && records.len() == count as usize).then_some(records)
 }
 
 /// A block that is being gathered, in a buffer that is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct BlockWriter {
-    body: Vec<u8>,
-    records: Vec<Record>,
+    /// The block's bytes; its header is filled in at its end.
     bytes: Vec<u8>,
+    /// The bytes of the record that is being added.
+    encoded: Vec<u8>,
+    records: Vec<Record>,
+    leaves: Vec<NodeHash>,
 }
 
 impl BlockWriter {
     pub(crate) fn has_room(&self) -> bool {
-        let worst_case = HEADER_BYTES + self.body.len() + MAX_RECORD_BYTES;
+        let worst_case = self.bytes.len().max(BODY_AT) + LENGTH_BYTES + MAX_RECORD_BYTES;
         self.records.len() < MAX_RECORDS_PER_BLOCK && worst_case <= MAX_BLOCK_BYTES
     }
 
@@ -156,30 +219,38 @@ impl BlockWriter {
         self.records.is_empty()
     }
 
-    pub(crate) fn push(&mut self, record: Record) -> Result<(), postcard::Error> {
-        let before = self.body.len();
-        self.body = postcard::to_extend(&record, std::mem::take(&mut self.body))?;
-        assert!(self.body.len() - before <= MAX_RECORD_BYTES, "an event is bounded by the texts in it");
+    pub(crate) fn push(&mut self, record: Record) -> Result<(), RecordError> {
+        if self.records.is_empty() {
+            self.bytes.resize(BODY_AT, 0);
+        }
+        self.encoded.clear();
+        record.encode_to(&mut self.encoded)?;
+        assert!(self.encoded.len() <= MAX_RECORD_BYTES, "an event is bounded by the texts in it");
+        self.bytes.extend_from_slice(&(self.encoded.len() as u16).to_le_bytes());
+        self.bytes.extend_from_slice(&self.encoded);
+        self.leaves.push(record_leaf(&self.encoded));
         self.records.push(record);
         Ok(())
     }
 
-    /// Ends the block: gives it and its bytes, and starts the next.
+    /// Ends the block: gives it and its bytes, and starts the next with the record that is pushed next.
     pub(crate) fn finish(&mut self, tip: Tip) -> (Block, &[u8]) {
-        let first = tip.position.next();
-        self.bytes.clear();
-        self.bytes.extend_from_slice(MAGIC);
-        self.bytes.extend_from_slice(&first.get().to_le_bytes());
-        // Both are bounded by the constants above, far below what 32 bits hold.
-        self.bytes.extend_from_slice(&(self.records.len() as u32).to_le_bytes());
-        self.bytes.extend_from_slice(&(self.body.len() as u32).to_le_bytes());
-        self.bytes.extend_from_slice(tip.hash.as_bytes());
-        let hash = hash_of(&self.bytes, &self.body);
-        self.bytes.extend_from_slice(hash.as_bytes());
-        self.bytes.extend_from_slice(&self.body);
-        self.body.clear();
+        let header = BlockHeader {
+            index: tip.blocks,
+            first: tip.position.next(),
+            // Both are bounded by the constants above, far below what 32 bits hold.
+            count: self.records.len() as u32,
+            body_bytes: self.bytes.len().saturating_sub(BODY_AT) as u32,
+            previous: tip.hash,
+            root: Tree::Records.root(std::mem::take(&mut self.leaves)),
+        };
+        let hash = header.hash();
+        let head = header.to_bytes().into_iter().chain(*hash.as_bytes());
+        self.bytes.iter_mut().zip(head).for_each(|(to, from)| *to = from);
         let records = std::mem::take(&mut self.records);
-        (Block { first, previous: tip.hash, hash, records }, &self.bytes)
+        let block =
+            Block { index: header.index, first: header.first, previous: header.previous, hash, records };
+        (block, &self.bytes)
     }
 }
 

@@ -44,9 +44,11 @@ pub struct Tip {
     pub position: Position,
     /// The hash of the last block.
     pub hash: BlockHash,
+    /// How many blocks there are.
+    pub blocks: u64,
 }
 
 impl Tip {
     /// The end of a journal that has no block.
-    pub const GENESIS: Self = Self { position: Position::START, hash: BlockHash::GENESIS };
+    pub const GENESIS: Self = Self { position: Position::START, hash: BlockHash::GENESIS, blocks: 0 };
 }

@@ -9,7 +9,7 @@ use quittance_ledger::{Event, Timestamp};
 use crate::block::{Block, BlockWriter};
 use crate::chain::Tip;
 use crate::log::{Log, LogError};
-use crate::record::Record;
+use crate::record::{Record, RecordError};
 
 /// Why the committer ended. Nobody may be answered after this.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +18,12 @@ pub enum CommitError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// An event could not be written down.
-    #[error("an event could not be encoded: {0}")]
-    Encode(#[from] postcard::Error),
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// Something for the committer. `Done` is whatever shall be told when it is durable.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most submissions are records, and a box each would cost more")]
 pub enum Submission<Done> {
     /// An event for the journal.
     Record {

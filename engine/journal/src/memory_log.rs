@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::header::BlockHeader;
 use crate::log::{Log, LogError, LogReader};
 use crate::position::Position;
 
@@ -102,7 +103,7 @@ impl LogReader for MemoryLog {
         let inner = self.lock();
         let holding = inner.durable.range(..=position).next_back();
         let is_within =
-            |block: &[u8]| crate::Block::decode(block).map_or(true, |block| block.last() >= position);
+            |block: &[u8]| BlockHeader::read(block).map_or(true, |header| header.last() >= position);
         if let Some((_, block)) = holding.filter(|(_, block)| is_within(block)) {
             return Ok(Some(block.clone()));
         }

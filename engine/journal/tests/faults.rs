@@ -81,6 +81,22 @@ fn a_second_writer_is_fenced_off() {
 }
 
 #[test]
+fn a_block_that_is_counted_wrong_is_found() {
+    let log = MemoryLog::default();
+    let mut tip = Tip::GENESIS;
+    for n in 0..2 {
+        let (committer, queue) = Committer::new(log.clone(), tip, 10);
+        queue.submit(Submission::Record { at: AT, event: event(n), done: Some(n) });
+        drop(queue);
+        tip = committer.run(|_| {}).unwrap();
+        // One block too many is counted after each.
+        assert_eq!(tip.blocks, 2 * u64::from(n) + 1);
+        tip.blocks += 1;
+    }
+    assert!(matches!(read(&log, Position::START), Err(ReplayError::Chain(p)) if p == Position::new(2)));
+}
+
+#[test]
 fn a_lost_or_changed_block_is_found() {
     let log = MemoryLog::default();
     assert!(run(&log, &[3, 3, 3]).1);

@@ -3,20 +3,25 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountKind, DeviceKey, PairingCode, Verifier};
-use crate::id::{AccountId, DeviceId, PaymentRequestId, WalletId};
+use crate::allowance::LetGo;
+use crate::conversion::Rate;
+use crate::fee::{FeeRule, FeeScope};
+use crate::id::{AccountId, DeviceId, PaymentRequestId, TransferId, WalletId};
+use crate::limits::Limits;
 use crate::money::{Currency, CurrencyCode};
 use crate::payment_request::PaymentRequest;
 use crate::refusal::Refusal;
 use crate::text::Name;
 use crate::transfer::{Purpose, Transfer};
+use crate::wallet::{BookEntry, WalletSettings};
 
 /// A decided fact. The order of the variants is part of the journal's format: new ones go to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// Units moved: both legs of a transfer, in one event.
-    TransferSettled(Transfer),
+    /// Units moved, or were set aside: all legs of a transfer, in one event.
+    TransferSettled(Box<Transfer>),
     /// A transfer was asked for properly, and a rule said no. Nothing moved.
-    TransferRefused(Transfer, Refusal),
+    TransferRefused(Box<Transfer>, Refusal),
     /// A currency may be used from now on; units of it come from its issuer wallet.
     CurrencyRegistered {
         /// The currency.
@@ -85,7 +90,7 @@ pub enum Event {
         wallet: WalletId,
     },
     /// A payee asks for a payment.
-    PaymentRequestOpened(PaymentRequest),
+    PaymentRequestOpened(Box<PaymentRequest>),
     /// A payee withdrew what it asked for.
     PaymentRequestCancelled {
         /// The wallet that would have been paid.
@@ -93,39 +98,158 @@ pub enum Event {
         /// The request.
         request: PaymentRequestId,
     },
+    /// What was left of a hold is the payer's to spend again.
+    HoldReleased {
+        /// The payer's wallet.
+        wallet: WalletId,
+        /// The transfer that set the units aside.
+        hold: TransferId,
+        /// What of it counts toward the limits of the payer's account no longer.
+        let_go: Option<LetGo>,
+    },
+    /// A hold's time was over, and what was left of it is the payer's to spend again.
+    HoldExpired {
+        /// The payer's wallet.
+        wallet: WalletId,
+        /// The transfer that set the units aside.
+        hold: TransferId,
+        /// What of it counts toward the limits of the payer's account no longer.
+        let_go: Option<LetGo>,
+    },
+    /// A wallet pays nothing any more.
+    WalletFrozen {
+        /// The wallet.
+        wallet: WalletId,
+        /// Nor is it paid anything but what comes back.
+        both_ways: bool,
+    },
+    /// A frozen wallet takes part again.
+    WalletUnfrozen {
+        /// The wallet.
+        wallet: WalletId,
+    },
+    /// The operator set a wallet's bounds and limits.
+    WalletConfigured {
+        /// The wallet.
+        wallet: WalletId,
+        /// What is in force from now on.
+        settings: WalletSettings,
+    },
+    /// The operator set an account's limits over all its wallets of a currency.
+    AccountLimited {
+        /// The account.
+        account: AccountId,
+        /// The currency.
+        currency: CurrencyCode,
+        /// What is in force from now on.
+        limits: Limits,
+    },
+    /// The operator set what is taken of payments.
+    FeeSet {
+        /// Of which.
+        scope: FeeScope,
+        /// How much; none takes the rule away.
+        rule: Option<FeeRule>,
+    },
+    /// The operator set at which rate a market maker converts.
+    RateSet {
+        /// From this currency
+        from: CurrencyCode,
+        /// to this one.
+        to: CurrencyCode,
+        /// At this rate; none ends the conversions.
+        rate: Option<Rate>,
+    },
 }
 
 impl Event {
-    /// The wallets whose state the event changes: none, one, or the two of a transfer.
-    pub fn wallets(&self) -> impl Iterator<Item = WalletId> + use<> {
-        let (first, second) = match self {
-            Self::TransferSettled(transfer) => (Some(transfer.payer), Some(transfer.payee)),
-            Self::CurrencyRegistered { issuer, .. } => (Some(*issuer), None),
-            Self::WalletOpened { wallet, .. } | Self::WalletClosed { wallet } => (Some(*wallet), None),
-            Self::PaymentRequestOpened(request) => (Some(request.payee), None),
-            Self::PaymentRequestCancelled { payee, .. } => (Some(*payee), None),
-            Self::TransferRefused(..)
+    /// The wallets whose state the event changes, each once.
+    pub fn wallets(&self) -> impl Iterator<Item = WalletId> + '_ {
+        let transfer = match self {
+            Self::TransferSettled(transfer) => Some(transfer),
+            _ => None,
+        };
+        transfer.into_iter().flat_map(|transfer| transfer.wallets()).chain(self.one_wallet())
+    }
+
+    fn one_wallet(&self) -> Option<WalletId> {
+        match self {
+            Self::CurrencyRegistered { issuer, .. } => Some(*issuer),
+            Self::WalletOpened { wallet, .. }
+            | Self::WalletClosed { wallet }
+            | Self::WalletFrozen { wallet, .. }
+            | Self::WalletUnfrozen { wallet }
+            | Self::WalletConfigured { wallet, .. }
+            | Self::HoldReleased { wallet, .. }
+            | Self::HoldExpired { wallet, .. } => Some(*wallet),
+            Self::PaymentRequestOpened(request) => Some(request.payee),
+            Self::PaymentRequestCancelled { payee, .. } => Some(*payee),
+            Self::TransferSettled(_)
+            | Self::TransferRefused(..)
             | Self::AccountOpened { .. }
             | Self::PairingCodeIssued { .. }
             | Self::DevicePaired { .. }
             | Self::DeviceRevoked { .. }
             | Self::PinFailed { .. }
-            | Self::PinFailuresCleared { .. } => (None, None),
-        };
-        first.into_iter().chain(second)
+            | Self::PinFailuresCleared { .. }
+            | Self::AccountLimited { .. }
+            | Self::FeeSet { .. }
+            | Self::RateSet { .. } => None,
+        }
     }
 
-    /// The payment request of the wallet whose state the event changes, if it changes one.
+    /// The allowance whose state the event changes, if it changes one.
     #[must_use]
-    pub fn changed_request(&self, wallet: WalletId) -> Option<PaymentRequestId> {
+    pub fn allowance(&self) -> Option<(AccountId, CurrencyCode)> {
         match self {
-            Self::TransferSettled(transfer) if transfer.payee == wallet => match transfer.purpose {
-                Purpose::Payment(terms) => Some(terms.request),
-                Purpose::Issue | Purpose::Redemption => None,
-            },
-            Self::PaymentRequestOpened(request) if request.payee == wallet => Some(request.terms.request),
-            Self::PaymentRequestCancelled { payee, request } if *payee == wallet => Some(*request),
+            Self::AccountLimited { account, currency, .. } => Some((*account, *currency)),
+            Self::TransferSettled(transfer) if transfer.allowance().is_some() => transfer.allowance(),
+            _ => self.let_go().map(|let_go| (let_go.account, let_go.currency)),
+        }
+    }
+
+    /// What counts toward the limits of an account no longer by this event.
+    #[must_use]
+    pub fn let_go(&self) -> Option<LetGo> {
+        match self {
+            Self::TransferSettled(transfer) => transfer.let_go,
+            Self::HoldReleased { let_go, .. } | Self::HoldExpired { let_go, .. } => *let_go,
             _ => None,
+        }
+    }
+
+    /// The entries of the wallet's books that the event changes.
+    #[must_use]
+    pub fn changed_entries(&self, wallet: WalletId) -> Vec<BookEntry> {
+        match self {
+            Self::TransferSettled(transfer) => transfer
+                .legs()
+                .filter_map(|leg| match leg.purpose {
+                    Purpose::Payment(terms) if leg.payee == wallet => Some(BookEntry::Request(terms.request)),
+                    Purpose::Hold { terms, .. } if leg.payee == wallet => {
+                        Some(BookEntry::Request(terms.request))
+                    }
+                    Purpose::Hold { .. } if leg.payer == wallet => Some(BookEntry::Hold(transfer.id)),
+                    Purpose::Capture { hold, .. } if leg.payer == wallet => Some(BookEntry::Hold(hold)),
+                    Purpose::Refund(original) | Purpose::Reversal(original) if leg.payer == wallet => {
+                        Some(BookEntry::Refund(original.id))
+                    }
+                    _ => None,
+                })
+                .collect(),
+            Self::PaymentRequestOpened(request) if request.payee == wallet => {
+                vec![BookEntry::Request(request.terms.request)]
+            }
+            Self::PaymentRequestCancelled { payee, request } if *payee == wallet => {
+                vec![BookEntry::Request(*request)]
+            }
+            Self::HoldReleased { wallet: payer, hold, .. }
+            | Self::HoldExpired { wallet: payer, hold, .. }
+                if *payer == wallet =>
+            {
+                vec![BookEntry::Hold(*hold)]
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -8,11 +8,21 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod account;
+mod allowance;
+#[cfg(test)]
+mod bank;
+mod calendar;
+mod conversion;
 mod event;
+mod fee;
+mod hold;
 mod id;
-mod invariant;
+mod limits;
+mod model;
 mod money;
+mod part;
 mod payment_request;
+mod refund;
 mod refusal;
 mod retention;
 mod text;
@@ -24,17 +34,35 @@ pub use account::{
     Account, AccountKind, Device, DeviceKey, KeyAlgorithm, MAX_DEVICES_PER_ACCOUNT, MAX_PIN_FAILURES,
     PairingCode, PinVerdict, Verifier,
 };
+pub use allowance::{Allowance, AllowanceSnapshot, LetGo};
+pub use calendar::{Day, Zone, ZoneUnknown};
+pub use conversion::{MAX_QUOTE_LIFETIME_MS, Rate};
 pub use event::Event;
+pub use fee::{FeeRule, FeeScope, MAX_BASIS_POINTS};
+pub use hold::{HoldBook, HoldState, HoldStatus, MAX_HOLD_LIFETIME_MS, MAX_HOLDS_PER_WALLET};
 pub use id::{AccountId, DeviceId, IdError, PaymentRequestId, TransferId, WalletId};
-pub use invariant::{Breach, Ledger};
+pub use limits::{LimitKind, Limits, Spending};
+pub use model::{Breach, Ledger};
 pub use money::{Amount, AmountError, Currency, CurrencyCode, CurrencyError, MAX_AMOUNT, MAX_EXPONENT};
+pub use part::{Decided, decide_part};
 pub use payment_request::{
-    MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, MAX_TILL_ONE_TIME_LIFETIME_MS,
-    PaymentRequest, RequestBook, RequestState, RequestStatus, Terms, Usage,
+    MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET,
+    MAX_SPLITS, MAX_SUGGESTIONS, MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentKind, PaymentRequest, Quote,
+    RequestBook, RequestDetail, RequestState, RequestStatus, Split, Terms, Usage,
 };
+pub use refund::{LegId, MAX_REFUND_AGE_MS, MAX_REFUNDED_PER_WALLET, Original, RefundBook, RefundState};
 pub use refusal::Refusal;
 pub use retention::{Claim, IdWindow, MAX_ID_AHEAD_MS};
 pub use text::{Description, Name, Reference, Text, TextError};
 pub use time::Timestamp;
-pub use transfer::{Authority, Fingerprint, Purpose, Transfer, decide_credit, decide_debit};
-pub use wallet::{Balances, MAX_BALANCE, Owner, Wallet, WalletSnapshot, WalletStatus};
+pub use transfer::{
+    Authority, Fingerprint, Leg, MAX_ASKED_LEGS, MAX_LEGS, Purpose, Signature, Stop, Transfer,
+};
+pub use wallet::{
+    Balances, BookEntry, Books, EntryState, MAX_BALANCE, Owner, Wallet, WalletSettings, WalletSnapshot,
+    WalletStatus,
+};
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails it")]
+mod ledger_tests;

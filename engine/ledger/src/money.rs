@@ -113,6 +113,12 @@ impl CurrencyCode {
         self.0.starts_with("X-")
     }
 
+    /// The three-digit code of ISO 4217; none of a private currency.
+    #[must_use]
+    pub fn numeric(&self) -> Option<u16> {
+        iso_currency::Currency::from_code(&self.0).map(iso_currency::Currency::numeric)
+    }
+
     fn iso_exponent(&self) -> Option<u8> {
         let currency = iso_currency::Currency::from_code(&self.0)?;
         u8::try_from(currency.exponent()?).ok()
@@ -200,6 +206,12 @@ impl Currency {
     /// The amount as a person reads it: `12.50 EUR`. The decimal point is a full stop, whatever the place.
     #[must_use]
     pub fn format(&self, minor_units: i64) -> String {
+        format!("{} {}", self.decimal(minor_units), self.code)
+    }
+
+    /// The amount in major units, without the code: `12.50`, with as many decimals as the currency has.
+    #[must_use]
+    pub fn decimal(&self, minor_units: i64) -> String {
         let digits = format!(
             "{:0width$}",
             minor_units.unsigned_abs(),
@@ -208,7 +220,7 @@ impl Currency {
         let (major, minor) = digits.split_at(digits.len().saturating_sub(usize::from(self.exponent)));
         let sign = if minor_units < 0 { "-" } else { "" };
         let point = if minor.is_empty() { "" } else { "." };
-        format!("{sign}{major}{point}{minor} {}", self.code)
+        format!("{sign}{major}{point}{minor}")
     }
 }
 
@@ -238,6 +250,9 @@ mod tests {
         assert_eq!(currency("BHD", Some(3)).map(|c| c.exponent()), Ok(3));
         assert_eq!(currency("EUR", Some(3)), Err(CurrencyError::ExponentDiffers(2)));
         assert_eq!(currency("X-POINTS", Some(0)).map(|c| c.exponent()), Ok(0));
+        let numeric = |code| currency(code, None).map(|c| c.code().numeric());
+        assert_eq!((numeric("EUR"), numeric("ALL")), (Ok(Some(978)), Ok(Some(8))));
+        assert_eq!(currency("X-POINTS", Some(0)).map(|c| c.code().numeric()), Ok(None));
         assert_eq!(currency("X-POINTS", None), Err(CurrencyError::ExponentMissing));
         assert_eq!(currency("X-POINTS", Some(13)), Err(CurrencyError::ExponentTooLarge));
         for bad in ["", "eur", "EURO", "ZZZ", "XAU", "XXX", "X-", "X-A", "X-points", "X-ABCDEFGHIJ"] {
@@ -254,5 +269,7 @@ mod tests {
         assert_eq!(eur.format(-100_000), "-1000.00 EUR");
         assert_eq!(yen.format(1_250), "1250 JPY");
         assert_eq!(yen.format(0), "0 JPY");
+        assert_eq!((eur.decimal(5), yen.decimal(1_250)), ("0.05".to_owned(), "1250".to_owned()));
+        assert_eq!(eur.decimal(i64::MIN), "-92233720368547758.08");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeviceId, PaymentRequestId, TransferId, WalletId};
+use crate::id::{AccountId, DeviceId, PaymentRequestId, TransferId, WalletId};
 use crate::money::{Amount, CurrencyCode};
 use crate::refusal::Refusal;
 use crate::retention::MAX_ID_AHEAD_MS;
@@ -22,6 +22,15 @@ pub const MAX_TILL_ONE_TIME_LIFETIME_MS: u64 = 7 * 24 * 3_600 * 1_000;
 /// that was forgotten can't be opened again.
 pub const MAX_REQUEST_ID_AGE_MS: u64 = 24 * 3_600 * 1_000;
 
+/// The longest time an invoice may stay open.
+pub const MAX_INVOICE_LIFETIME_MS: u64 = 400 * 24 * 3_600 * 1_000;
+
+/// The most parts of a payment that its payee may pass on.
+pub const MAX_SPLITS: usize = 8;
+
+/// The most amounts that a request for a donation may suggest.
+pub const MAX_SUGGESTIONS: usize = 6;
+
 /// The most requests one wallet remembers.
 pub const MAX_REQUESTS_PER_WALLET: usize = 500_000;
 
@@ -36,6 +45,27 @@ pub enum Usage {
     OneTime,
     /// Any number of times until it expires, if it does.
     Reusable,
+    /// In parts, by whoever pays them, until all of its amount is paid.
+    Parts,
+}
+
+/// What a payment is by its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaymentKind {
+    /// Goods, services, or anything else.
+    #[default]
+    Standard,
+    /// A bill.
+    Invoice,
+    /// A gift.
+    Donation,
+    /// An agent, who was given cash, pays a customer.
+    TopUp,
+    /// A customer pays an agent, who gives cash.
+    Withdrawal,
+    /// A market maker is paid in one currency and pays in another.
+    Conversion,
 }
 
 /// The part of a payment request that a payment must meet, as its barcode carries it.
@@ -51,10 +81,53 @@ pub struct Terms {
     pub expires_at: Option<Timestamp>,
     /// The till that sealed the request, where the server did not: such a request is first heard of when paid.
     pub till: Option<DeviceId>,
+    /// What kind of payment it is. A till asks for standard ones alone.
+    pub kind: PaymentKind,
+}
+
+/// A part of a payment that its payee passes on in the same transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// The wallet it is passed on to.
+    pub wallet: WalletId,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// What a market maker gives for what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The market maker's wallet that pays.
+    pub source: WalletId,
+    /// The payer's wallet that is paid.
+    pub target: WalletId,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: CurrencyCode,
+}
+
+/// What a request says that only some kinds of payment have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestDetail {
+    /// Of a bill.
+    Invoice {
+        /// The bill's number in the payee's books.
+        number: Reference,
+        /// When it should be paid by. It can be paid later too, until it expires.
+        due_at: Timestamp,
+    },
+    /// Of a donation.
+    Donation {
+        /// Amounts that the payer may choose from, or not.
+        suggestions: Vec<Amount>,
+    },
+    /// Of a conversion.
+    Conversion(Quote),
 }
 
 /// A request as its payee made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentRequest {
     /// What a payment must meet.
     pub terms: Terms,
@@ -66,6 +139,88 @@ pub struct PaymentRequest {
     pub reference: Option<Reference>,
     /// What the payment is for.
     pub description: Option<Description>,
+    /// The one account that may pay it.
+    pub payer: Option<AccountId>,
+    /// What of each payment is passed on.
+    pub splits: Box<[Split]>,
+    /// What only its kind of payment has.
+    pub detail: Option<Box<RequestDetail>>,
+}
+
+impl PaymentRequest {
+    /// A request that says nothing but its terms.
+    #[must_use]
+    pub fn plain(terms: Terms, payee: WalletId, currency: CurrencyCode) -> Self {
+        Self {
+            terms,
+            payee,
+            currency,
+            reference: None,
+            description: None,
+            payer: None,
+            splits: Box::default(),
+            detail: None,
+        }
+    }
+
+    /// Whether it says more than a barcode of it can.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.terms.kind != PaymentKind::Standard
+            || self.terms.usage == Usage::Parts
+            || self.payer.is_some()
+            || !self.splits.is_empty()
+            || self.detail.is_some()
+    }
+
+    /// What is given for it, where it is a quote.
+    #[must_use]
+    pub fn quote(&self) -> Option<Quote> {
+        match self.detail.as_deref() {
+            Some(RequestDetail::Conversion(quote)) => Some(*quote),
+            _ => None,
+        }
+    }
+
+    /// Whether units may be set aside for it instead of being paid.
+    #[must_use]
+    pub fn can_be_held(&self) -> bool {
+        self.splits.is_empty()
+            && self.terms.usage != Usage::Parts
+            && !matches!(
+                self.terms.kind,
+                PaymentKind::Conversion | PaymentKind::TopUp | PaymentKind::Withdrawal
+            )
+    }
+
+    /// What must fit together in a request.
+    fn is_consistent(&self) -> bool {
+        let passed_on = self.splits.iter().fold(0_u64, |sum, split| sum.saturating_add(split.amount.get()));
+        let are_splits_covered = self.splits.is_empty()
+            || (self.terms.usage != Usage::Parts
+                && self.splits.len() <= MAX_SPLITS
+                && self.splits.iter().all(|split| split.wallet != self.payee)
+                && self.terms.amount.is_some_and(|amount| passed_on <= amount.get()));
+        let is_amount_there = self.terms.usage != Usage::Parts || self.terms.amount.is_some();
+        let fits_kind = match (self.terms.kind, self.detail.as_deref()) {
+            (PaymentKind::Standard | PaymentKind::TopUp | PaymentKind::Withdrawal, None) => true,
+            (PaymentKind::Invoice, Some(RequestDetail::Invoice { .. })) => {
+                self.terms.amount.is_some() && self.terms.usage != Usage::Reusable
+            }
+            (PaymentKind::Donation, Some(RequestDetail::Donation { suggestions })) => {
+                suggestions.len() <= MAX_SUGGESTIONS && self.terms.amount.is_none()
+            }
+            (PaymentKind::Conversion, Some(RequestDetail::Conversion(quote))) => {
+                self.terms.amount.is_some()
+                    && self.terms.usage == Usage::OneTime
+                    && self.splits.is_empty()
+                    && self.payer.is_some()
+                    && quote.currency != self.currency
+            }
+            _ => false,
+        };
+        are_splits_covered && is_amount_there && fits_kind && self.terms.till.is_none()
+    }
 }
 
 /// What has become of a request.
@@ -73,14 +228,16 @@ pub struct PaymentRequest {
 pub enum RequestStatus {
     /// It may be paid, until it expires.
     Open,
-    /// It was paid by this transfer, and was one-time.
+    /// It was paid by this transfer, the last one where it was paid in parts.
     Paid(TransferId),
+    /// Units were set aside for it by this transfer.
+    Held(TransferId),
     /// Its payee withdrew it.
     Cancelled,
 }
 
 /// A request that the payee's wallet remembers. Of a till's request only what must not happen twice is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestState {
     /// What has become of it.
     pub status: RequestStatus,
@@ -88,6 +245,8 @@ pub struct RequestState {
     pub expires_at: Option<Timestamp>,
     /// The request, where the server made it.
     pub request: Option<PaymentRequest>,
+    /// How much of it was paid, in minor units, where it is not reusable.
+    pub paid: u64,
 }
 
 /// The requests of one wallet: what the journal says of them, and what is decided but not yet in it.
@@ -96,15 +255,26 @@ pub struct RequestBook {
     states: BTreeMap<PaymentRequestId, RequestState>,
     /// From when on each may be forgotten. What never expires is not in here.
     ends: BTreeSet<(Timestamp, PaymentRequestId)>,
-    /// Requests opened, paid or cancelled by an event that is not durable yet.
+    /// Requests opened or cancelled by an event that is not durable yet.
     undecided: BTreeMap<PaymentRequestId, Pending>,
+    /// Payments on their way. Of requests that are reusable those alone that another wallet may refuse.
+    paying: BTreeMap<PaymentRequestId, Paying>,
 }
 
+/// Opened or cancelled by an event that is not durable yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pending {
     Opened(Box<PaymentRequest>),
-    Paid,
-    Cancelled,
+    /// With the request, where that it was opened is not durable yet either.
+    Cancelled(Option<Box<PaymentRequest>>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Paying {
+    amount: u64,
+    count: u32,
+    /// How many of them are not as good as in the journal: another wallet can still refuse.
+    uncertain: u32,
 }
 
 impl RequestBook {
@@ -133,13 +303,14 @@ impl RequestBook {
 
     /// Puts back a request that a checkpoint remembered.
     pub fn restore(&mut self, id: PaymentRequestId, state: RequestState) {
-        if let Some(end) = end_of(id, &state) {
+        let end = end_of(id, &state);
+        if let Some(end) = end {
             self.ends.insert((end, id));
         }
         let earlier = self.states.insert(id, state);
         // One end for each: by the earlier of two it would be forgotten while it can still be paid.
         if let Some(earlier) = earlier.and_then(|earlier| end_of(id, &earlier))
-            && end_of(id, &state) != Some(earlier)
+            && end != Some(earlier)
         {
             self.ends.remove(&(earlier, id));
         }
@@ -156,13 +327,17 @@ impl RequestBook {
     /// # Errors
     /// The id is another request's, the expiry breaks a rule, or the wallet remembers too many.
     pub(crate) fn decide_open(&self, request: &PaymentRequest, now: Timestamp) -> Result<bool, Refusal> {
-        if self.opened(request.terms.request).is_some_and(|known| known == *request) {
+        if self.opened(request.terms.request).is_some_and(|known| known == request) {
             return Ok(true);
         }
         let is_taken = self.states.contains_key(&request.terms.request)
-            || self.undecided.contains_key(&request.terms.request);
+            || self.undecided.contains_key(&request.terms.request)
+            || self.paying.contains_key(&request.terms.request);
         if is_taken {
             return Err(Refusal::RequestIdTaken);
+        }
+        if !request.is_consistent() {
+            return Err(Refusal::RequestInconsistent);
         }
         if self.is_full() {
             return Err(Refusal::TooManyRequests);
@@ -172,8 +347,10 @@ impl RequestBook {
             return Err(Refusal::RequestIdOutOfTime);
         }
         let has_valid_expiry = match (request.terms.usage, request.terms.expires_at) {
-            (Usage::OneTime, None) => false,
-            (Usage::OneTime, Some(at)) => at > now && at <= now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            (Usage::OneTime | Usage::Parts, None) => false,
+            (Usage::OneTime | Usage::Parts, Some(at)) => {
+                at > now && at <= now.plus_millis(longest_lifetime(request.terms.kind))
+            }
             (Usage::Reusable, None) => true,
             (Usage::Reusable, Some(at)) => at > now,
         };
@@ -183,14 +360,15 @@ impl RequestBook {
     /// Whether no more can be remembered: time to forget what is long over.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.states.len().saturating_add(self.undecided.len()) >= MAX_REQUESTS_PER_WALLET
+        let on_their_way = self.undecided.len().saturating_add(self.paying.len());
+        self.states.len().saturating_add(on_their_way) >= MAX_REQUESTS_PER_WALLET
     }
 
     /// The request of this id, as its payee opened it at the server.
-    fn opened(&self, id: PaymentRequestId) -> Option<PaymentRequest> {
+    pub(crate) fn opened(&self, id: PaymentRequestId) -> Option<&PaymentRequest> {
         match self.undecided.get(&id) {
-            Some(Pending::Opened(opened)) => Some(**opened),
-            _ => self.states.get(&id).and_then(|state| state.request),
+            Some(Pending::Opened(opened) | Pending::Cancelled(Some(opened))) => Some(opened),
+            _ => self.states.get(&id).and_then(|state| state.request.as_ref()),
         }
     }
 
@@ -199,11 +377,16 @@ impl RequestBook {
     /// # Errors
     /// The request is not known, or was paid.
     pub(crate) fn decide_cancel(&self, id: PaymentRequestId) -> Result<bool, Refusal> {
-        match (self.undecided.get(&id), self.states.get(&id).map(|state| state.status)) {
-            (Some(Pending::Cancelled), _) | (None, Some(RequestStatus::Cancelled)) => Ok(true),
-            (Some(Pending::Paid), _) | (None, Some(RequestStatus::Paid(_))) => Err(Refusal::RequestPaid),
-            (Some(Pending::Opened(_)), _) | (None, Some(RequestStatus::Open)) => Ok(false),
-            (None, None) => Err(Refusal::RequestUnknown),
+        let status = match self.undecided.get(&id) {
+            Some(Pending::Cancelled(_)) => return Ok(true),
+            Some(Pending::Opened(_)) => RequestStatus::Open,
+            None => self.states.get(&id).map(|state| state.status).ok_or(Refusal::RequestUnknown)?,
+        };
+        match (status, self.paying.get(&id)) {
+            (RequestStatus::Cancelled, _) => Ok(true),
+            (RequestStatus::Paid(_) | RequestStatus::Held(_), _) => Err(Refusal::RequestPaid),
+            (RequestStatus::Open, Some(paying)) => Err(paying.refusal()),
+            (RequestStatus::Open, None) => Ok(false),
         }
     }
 
@@ -217,43 +400,65 @@ impl RequestBook {
         amount: Amount,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        if terms.till.is_some() && (terms.usage == Usage::Parts || terms.kind != PaymentKind::Standard) {
+            return Err(Refusal::RequestInconsistent);
+        }
         // A till that uses the id of a request that the server knows asks for something else.
-        if self.opened(terms.request).is_some_and(|known| known.terms.till != terms.till) {
+        if self.opened(terms.request).is_some_and(|known| known.terms != *terms) {
             return Err(Refusal::RequestIdTaken);
         }
+        let state = self.states.get(&terms.request);
         let status = match self.undecided.get(&terms.request) {
             Some(Pending::Opened(_)) => Some(RequestStatus::Open),
-            Some(Pending::Cancelled) => return Err(Refusal::RequestCancelled),
-            Some(Pending::Paid) => return Err(Refusal::RequestPaid),
-            None => self.states.get(&terms.request).map(|state| state.status),
+            Some(Pending::Cancelled(_)) => return Err(Refusal::RequestCancelled),
+            None => state.map(|state| state.status),
         };
+        let paying = self.paying.get(&terms.request);
         match status {
-            // A till's request is heard of when it is paid, and one past its expiry may have been forgotten.
-            None if terms.till.is_none() && !terms.is_expired(now) => return Err(Refusal::RequestUnknown),
-            // From here on it would be remembered.
-            None if terms.usage == Usage::OneTime && self.is_full() => return Err(Refusal::TooManyRequests),
-            None | Some(RequestStatus::Open) => {}
             Some(RequestStatus::Cancelled) => return Err(Refusal::RequestCancelled),
-            Some(RequestStatus::Paid(_)) => return Err(Refusal::RequestPaid),
+            Some(RequestStatus::Paid(_) | RequestStatus::Held(_)) => return Err(Refusal::RequestPaid),
+            None | Some(RequestStatus::Open) => {}
+        }
+        if let Some(paying) = paying.filter(|_| terms.usage == Usage::OneTime) {
+            return Err(paying.refusal());
+        }
+        if status.is_none() {
+            // A till's request is heard of when it is paid, and one past its expiry may have been forgotten.
+            if terms.till.is_none() && !terms.is_expired(now) {
+                return Err(Refusal::RequestUnknown);
+            }
+            // From here on it would be remembered.
+            if terms.usage != Usage::Reusable && self.is_full() {
+                return Err(Refusal::TooManyRequests);
+            }
         }
         if terms.is_expired(now) {
             return Err(Refusal::RequestExpired);
         }
         let made_at = terms.request.made_at();
         let latest = match terms.till {
-            None => now.plus_millis(MAX_ONE_TIME_LIFETIME_MS),
+            None => now.plus_millis(longest_lifetime(terms.kind)),
             Some(_) => made_at.plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS),
         };
         let is_bounded = match (terms.usage, terms.expires_at) {
-            (Usage::OneTime, Some(at)) => at <= latest,
-            (Usage::OneTime, None) => false,
+            (Usage::OneTime | Usage::Parts, Some(at)) => at <= latest,
+            (Usage::OneTime | Usage::Parts, None) => false,
             (Usage::Reusable, _) => true,
         };
         if !is_bounded {
             return Err(Refusal::RequestExpiryInvalid);
         }
-        if terms.amount.is_some_and(|asked| asked != amount) {
-            return Err(Refusal::AmountDiffers);
+        match (terms.usage, terms.amount) {
+            (Usage::Parts, Some(asked)) => {
+                let under_way = paying.map_or(0, |paying| paying.amount);
+                let paid = state.map_or(0, |state| state.paid).saturating_add(under_way);
+                if paid.saturating_add(amount.get()) > asked.get() {
+                    return Err(Refusal::AmountExceedsRest);
+                }
+            }
+            (_, Some(asked)) if asked != amount => return Err(Refusal::AmountDiffers),
+            (Usage::OneTime | Usage::Reusable, _) => {}
+            (Usage::Parts, None) => return Err(Refusal::AmountDiffers),
         }
         if made_at > now.plus_millis(MAX_ID_AHEAD_MS) {
             return Err(Refusal::RequestIdOutOfTime);
@@ -266,31 +471,59 @@ impl RequestBook {
     }
 
     pub(crate) fn expect_cancel(&mut self, id: PaymentRequestId) {
-        self.undecided.insert(id, Pending::Cancelled);
+        let opened = match self.undecided.remove(&id) {
+            Some(Pending::Opened(opened)) => Some(opened),
+            _ => None,
+        };
+        self.undecided.insert(id, Pending::Cancelled(opened));
     }
 
-    pub(crate) fn expect_payment(&mut self, terms: &Terms) {
-        if terms.usage == Usage::OneTime {
-            let earlier = self.undecided.insert(terms.request, Pending::Paid);
-            assert_ne!(earlier, Some(Pending::Paid), "a one-time request is paid once");
+    /// Accepts a payment. `is_certain` says that no other wallet can refuse it any more.
+    pub(crate) fn expect_payment(&mut self, terms: &Terms, amount: Amount, is_certain: bool) {
+        if terms.usage == Usage::Reusable && is_certain {
+            return;
+        }
+        let paying = self.paying.entry(terms.request).or_insert(Paying { amount: 0, count: 0, uncertain: 0 });
+        assert!(terms.usage != Usage::OneTime || paying.count == 0, "a one-time request is paid once");
+        paying.amount = paying.amount.saturating_add(amount.get());
+        paying.count = paying.count.saturating_add(1);
+        paying.uncertain = paying.uncertain.saturating_add(u32::from(!is_certain));
+    }
+
+    /// A payment is no longer on its way: another wallet refused, or it is durable.
+    pub(crate) fn end_payment(&mut self, terms: &Terms, amount: Amount, is_certain: bool) {
+        if terms.usage == Usage::Reusable && is_certain {
+            return;
+        }
+        let Some(paying) = self.paying.get_mut(&terms.request) else { return };
+        paying.amount = paying.amount.saturating_sub(amount.get());
+        paying.count = paying.count.saturating_sub(1);
+        paying.uncertain = paying.uncertain.saturating_sub(u32::from(!is_certain));
+        if paying.count == 0 {
+            self.paying.remove(&terms.request);
         }
     }
 
     pub(crate) fn apply_open(&mut self, request: PaymentRequest) {
         let id = request.terms.request;
-        if matches!(self.undecided.get(&id), Some(Pending::Opened(_))) {
-            self.undecided.remove(&id);
+        match self.undecided.get_mut(&id) {
+            Some(Pending::Opened(_)) => {
+                self.undecided.remove(&id);
+            }
+            Some(Pending::Cancelled(opened)) => *opened = None,
+            None => {}
         }
         let state = RequestState {
             status: RequestStatus::Open,
             expires_at: request.terms.expires_at,
             request: Some(request),
+            paid: 0,
         };
         self.restore(id, state);
     }
 
     pub(crate) fn apply_cancel(&mut self, id: PaymentRequestId) {
-        if self.undecided.get(&id) == Some(&Pending::Cancelled) {
+        if matches!(self.undecided.get(&id), Some(Pending::Cancelled(_))) {
             self.undecided.remove(&id);
         }
         if let Some(state) = self.states.get_mut(&id) {
@@ -298,20 +531,40 @@ impl RequestBook {
         }
     }
 
-    pub(crate) fn apply_payment(&mut self, terms: &Terms, transfer: TransferId) {
+    /// Takes in that a request was answered: paid, or held where `is_hold`.
+    pub(crate) fn apply_payment(
+        &mut self,
+        terms: &Terms,
+        amount: Amount,
+        transfer: TransferId,
+        is_hold: bool,
+    ) {
         if terms.usage == Usage::Reusable {
             return;
         }
-        if self.undecided.get(&terms.request) == Some(&Pending::Paid) {
-            self.undecided.remove(&terms.request);
+        let known = self.states.remove(&terms.request);
+        let earlier = known.as_ref().map(|state| state.status);
+        assert!(
+            !matches!(earlier, Some(RequestStatus::Paid(_) | RequestStatus::Held(_))),
+            "a request is paid once"
+        );
+        let paid = known.as_ref().map_or(0, |state| state.paid).saturating_add(amount.get());
+        let asked = terms.amount.map_or(paid, Amount::get);
+        assert!(paid <= asked, "the parts of a request never exceed it");
+        let known_expiry = known.as_ref().and_then(|state| state.expires_at);
+        let status = if is_hold {
+            RequestStatus::Held(transfer)
+        } else if terms.usage == Usage::Parts && paid < asked {
+            RequestStatus::Open
+        } else {
+            RequestStatus::Paid(transfer)
+        };
+        if let Some(end) = known.as_ref().and_then(|state| end_of(terms.request, state)) {
+            self.ends.remove(&(end, terms.request));
         }
-        let request = self.states.get(&terms.request).and_then(|state| state.request);
-        let earlier = self.states.get(&terms.request).map(|state| state.status);
-        assert!(!matches!(earlier, Some(RequestStatus::Paid(_))), "a one-time request is paid once");
-        let known_expiry = self.states.get(&terms.request).and_then(|state| state.expires_at);
         let expires_at = terms.expires_at.max(known_expiry);
-        let state = RequestState { status: RequestStatus::Paid(transfer), expires_at, request };
-        self.restore(terms.request, state);
+        let request = known.and_then(|state| state.request);
+        self.restore(terms.request, RequestState { status, expires_at, request, paid });
     }
 
     /// Forgets at most `most` requests whose expiry is long past at `at`, and names them.
@@ -319,7 +572,8 @@ impl RequestBook {
         let mut forgotten = Vec::new();
         while forgotten.len() < most {
             let Some((end, id)) = self.ends.first().copied() else { break };
-            if end.plus_millis(KEPT_PAST_END_MS) > at || self.undecided.contains_key(&id) {
+            let is_on_its_way = self.undecided.contains_key(&id) || self.paying.contains_key(&id);
+            if end.plus_millis(KEPT_PAST_END_MS) > at || is_on_its_way {
                 break;
             }
             self.ends.pop_first();
@@ -327,6 +581,19 @@ impl RequestBook {
             forgotten.push(id);
         }
         forgotten
+    }
+}
+
+const fn longest_lifetime(kind: PaymentKind) -> u64 {
+    match kind {
+        PaymentKind::Invoice => MAX_INVOICE_LIFETIME_MS,
+        _ => MAX_ONE_TIME_LIFETIME_MS,
+    }
+}
+
+impl Paying {
+    const fn refusal(self) -> Refusal {
+        if self.uncertain == 0 { Refusal::RequestPaid } else { Refusal::RequestBusy }
     }
 }
 

@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::Event;
 use crate::id::AccountId;
-use crate::invariant::Ledger;
+use crate::model::Ledger;
 use crate::money::Currency;
-use crate::transfer::{Authority, Purpose, Transfer, decide_credit, decide_debit};
-use crate::wallet::Wallet;
+use crate::part::decide_part;
+use crate::transfer::{Authority, Leg, Purpose, Transfer};
+use crate::wallet::{Books, Wallet};
 use crate::{AccountKind, DeviceKey, Verifier};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -120,16 +121,19 @@ impl World {
             made: 0,
         };
         let request = PaymentRequestId::from_bytes(world.fresh()).unwrap();
-        let terms = Terms { request, amount: None, usage: Usage::Reusable, expires_at: None, till: None };
-        let issue = Transfer {
+        let usage = Usage::Reusable;
+        let terms =
+            Terms { request, amount: None, usage, expires_at: None, till: None, kind: PaymentKind::Standard };
+        let issue = Leg {
             payer: wallet(9),
             payee: wallet(1),
             amount: Amount::new(1_000_000).unwrap(),
             purpose: Purpose::Issue,
-            authority: Authority::Operator,
-            ..world.payment(terms)
+            ..world.payment(terms).first_leg()
         };
-        world.queue.push_back((START, Event::TransferSettled(issue)));
+        let id = TransferId::from_bytes(world.fresh()).unwrap();
+        let issue = Transfer::new(id, Authority::Operator, issue);
+        world.queue.push_back((START, Event::TransferSettled(Box::new(issue))));
         world.commit(1);
         world
     }
@@ -152,23 +156,23 @@ impl World {
     }
 
     fn payment(&mut self, terms: Terms) -> Transfer {
-        Transfer {
-            id: TransferId::from_bytes(self.fresh()).unwrap(),
+        let id = TransferId::from_bytes(self.fresh()).unwrap();
+        let leg = Leg {
             payer: wallet(1),
             payee: wallet(2),
             amount: Amount::new(1).unwrap(),
             currency: "EUR".parse().unwrap(),
             purpose: Purpose::Payment(terms),
-            authority: Authority::Device { account: account(1), device: key().device_id() },
             reference: None,
-        }
+        };
+        Transfer::new(id, Authority::Device { account: account(1), device: key().device_id() }, leg)
     }
 
     fn open(&mut self, terms: Terms) {
         let (payee, currency) = (wallet(2), "EUR".parse().unwrap());
-        let request = PaymentRequest { terms, payee, currency, reference: None, description: None };
+        let request = PaymentRequest::plain(terms, payee, currency);
         if let Ok(Some(event)) = self.payee.decide_request(&request, self.now) {
-            self.payee.expect_request(request);
+            self.payee.expect(&event);
             self.queue.push_back((self.now, event));
             self.opened.push(terms);
         }
@@ -176,21 +180,21 @@ impl World {
 
     /// Whether the payment was accepted.
     fn pay(&mut self, terms: Terms) -> bool {
-        let transfer = self.payment(terms);
-        decide_debit(Some(&self.payer), &transfer).unwrap();
-        if decide_credit(Some(&self.payee), &transfer, self.now).is_err() {
+        let mut transfer = self.payment(terms);
+        decide_part(Some(&self.payer), wallet(1), &transfer, self.now).unwrap().note_in(&mut transfer);
+        if decide_part(Some(&self.payee), wallet(2), &transfer, self.now).is_err() {
             return false;
         }
-        self.payer.reserve(transfer.amount);
-        self.payee.expect_credit(transfer.amount, &transfer.purpose);
-        self.queue.push_back((self.now, Event::TransferSettled(transfer)));
+        self.payer.accept(&transfer);
+        self.payee.accept(&transfer);
+        self.queue.push_back((self.now, Event::TransferSettled(Box::new(transfer))));
         true
     }
 
     fn cancel(&mut self, id: PaymentRequestId) -> bool {
         let Ok(decided) = self.payee.decide_cancel(id) else { return false };
         if let Some(event) = decided {
-            self.payee.expect_cancel(id);
+            self.payee.expect(&event);
             self.queue.push_back((self.now, event));
         }
         true
@@ -207,11 +211,14 @@ impl World {
 
     fn restart(&mut self) {
         self.commit(usize::MAX);
-        while !self.payee.forget_expired_requests(self.now, 3).is_empty() {}
-        let mut book = RequestBook::default();
-        self.payee.requests().iter().for_each(|(id, state)| book.restore(id, *state));
-        assert_eq!(&book, self.payee.requests(), "a checkpoint keeps the whole of it");
-        self.payee = Wallet::restore(self.payee.snapshot(), book);
+        while !self.payee.forget(self.now, 3).is_empty() {}
+        let mut books = Books::default();
+        self.payee
+            .books()
+            .entries()
+            .for_each(|entry| books.restore(entry, self.payee.books().get(entry).unwrap()));
+        assert_eq!(&books, self.payee.books(), "a checkpoint keeps the whole of it");
+        self.payee = Wallet::restore(self.payee.snapshot().clone(), books);
     }
 }
 
@@ -228,7 +235,7 @@ proptest! {
                 Step::Open { reuse, lasts_hours, usage } => {
                     let request = world.request_id(reuse);
                     let expires_at = Some(world.now.plus_millis(lasts_hours * HOUR_MS));
-                    world.open(Terms { request, amount: None, usage, expires_at, till: None });
+                    world.open(Terms { request, amount: None, usage, expires_at, till: None, kind: PaymentKind::Standard });
                 }
                 Step::PayServer { which } => {
                     let Some(terms) = world.opened.iter().rev().nth(which).copied() else { continue };
@@ -241,7 +248,7 @@ proptest! {
                     let request = world.request_id(reuse);
                     let expires_at = Some(world.now.plus_millis(lasts_hours * HOUR_MS));
                     let till = Some(key().device_id());
-                    let was_paid = world.pay(Terms { request, amount: None, usage, expires_at, till });
+                    let was_paid = world.pay(Terms { request, amount: None, usage, expires_at, till, kind: PaymentKind::Standard });
                     let is_first = usage == Usage::Reusable || !was_paid || paid_once.insert(request);
                     prop_assert!(is_first, "one id was paid twice");
                 }

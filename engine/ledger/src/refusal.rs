@@ -70,6 +70,24 @@ pub enum Refusal {
     /// The wallet is closed.
     #[error("the wallet is closed")]
     WalletClosed = 36,
+    /// What a wallet holds, or has under way, is outside of the overdraft or ceiling it is to have.
+    #[error("the wallet's balance is outside of these bounds")]
+    BalanceOutOfBounds = 37,
+    /// A fee's collector is not an open wallet of the currency, its minimum exceeds its maximum, or its share the whole.
+    #[error("the fee rule names a wallet that can't collect it, or contradicts itself")]
+    FeeRuleInvalid = 38,
+    /// A conversion rate that can't be quoted at.
+    #[error("the rate is zero, or its wallets are not one account's two wallets of the two currencies")]
+    RateInvalid = 39,
+    /// Nobody converts between the currencies.
+    #[error("no rate is set between the two currencies")]
+    RateUnknown = 40,
+    /// A conversion that comes to no unit, or to more than a wallet may hold.
+    #[error("the amount converts to nothing, or to more than there can be")]
+    QuoteTooSmall = 41,
+    /// A wallet that is to be closed collects fees, or converts.
+    #[error("a fee rule or a rate names the wallet")]
+    WalletInUse = 42,
 
     // The payer's leg.
     /// Payer and payee are the same party.
@@ -87,6 +105,18 @@ pub enum Refusal {
     /// The payer's wallet has less than the amount.
     #[error("the payer's wallet has insufficient funds")]
     InsufficientFunds = 54,
+    /// The payer's wallet is frozen: it pays nothing.
+    #[error("the payer's wallet is frozen")]
+    PayerFrozen = 55,
+    /// More than the wallet may pay in one payment.
+    #[error("the payment is more than the wallet may pay at once")]
+    PaymentLimitExceeded = 56,
+    /// More than is left of the wallet's limit for the day.
+    #[error("the payment is more than the wallet may pay today")]
+    DayLimitExceeded = 57,
+    /// More than is left of the wallet's limit for the month.
+    #[error("the payment is more than the wallet may pay this month")]
+    MonthLimitExceeded = 58,
 
     // The payee's leg.
     /// No such payee wallet.
@@ -128,6 +158,78 @@ pub enum Refusal {
     /// The payment request's id was made too long ago to be opened now, or in the future.
     #[error("the payment request id was made more than a day ago, or in the future")]
     RequestIdOutOfTime = 72,
+    /// The payee's wallet is frozen both ways.
+    #[error("the payee's wallet is frozen for payments into it")]
+    PayeeFrozen = 73,
+    /// A request whose parts, splits or kind do not fit together.
+    #[error("the payment request contradicts itself")]
+    RequestInconsistent = 74,
+    /// Another payment of the one-time request may yet be refused: ask again.
+    #[error("another payment of the request is under way")]
+    RequestBusy = 75,
+    /// More than is left to pay of an invoice that is paid in parts.
+    #[error("the amount is more than is left to pay of the request")]
+    AmountExceedsRest = 76,
+    /// The request names the one account that may pay it, and this is not it.
+    #[error("the payment request is for another account to pay")]
+    RequestForAnother = 77,
+    /// A request with splits, parts or a quote can't be answered with a hold.
+    #[error("the payment request can only be paid, not held for")]
+    RequestNotHoldable = 78,
+    /// What is passed on or given for the payment is not what the request says.
+    #[error("the linked legs are not those that the payment request says")]
+    LegsDiffer = 79,
+    /// The agent's side of a top-up or withdrawal is not a business.
+    #[error("only a business may be the agent of a top-up or withdrawal")]
+    AgentNeeded = 80,
+    /// More legs than a transfer may have.
+    #[error("the transfer has more legs than a transfer may have")]
+    TooManyLegs = 81,
+    /// More than the account may pay in one payment.
+    #[error("the payment is more than the account may pay at once")]
+    AccountPaymentLimitExceeded = 90,
+    /// More than is left of the account's limit for the day.
+    #[error("the payment is more than the account may pay today")]
+    AccountDayLimitExceeded = 91,
+    /// More than is left of the account's limit for the month.
+    #[error("the payment is more than the account may pay this month")]
+    AccountMonthLimitExceeded = 92,
+    /// No such hold, or it is for another payee.
+    #[error("the hold is not known")]
+    HoldUnknown = 100,
+    /// The payer's wallet remembers as many holds as it may.
+    #[error("the wallet has as many holds as it may have")]
+    TooManyHolds = 101,
+    /// A hold must end within 31 days.
+    #[error("the hold's expiry is past or too far away")]
+    HoldExpiryInvalid = 102,
+    /// The hold's time was over.
+    #[error("the hold has expired")]
+    HoldExpired = 103,
+    /// What was left of the hold was let go.
+    #[error("the hold was released")]
+    HoldReleased = 104,
+    /// Nothing is left of the hold to capture.
+    #[error("the hold was captured already")]
+    HoldCaptured = 105,
+    /// More than is left of the hold.
+    #[error("the capture is more than is left of the hold")]
+    CaptureExceedsHold = 106,
+    /// Another capture stands in the way for a moment: ask again.
+    #[error("another capture of the hold is under way")]
+    HoldBusy = 107,
+    /// The transfer was refused, or is itself a refund, a reversal, a hold or a conversion.
+    #[error("the transfer is not one that can be refunded or reversed")]
+    NotRefundable = 110,
+    /// More than 540 days have passed.
+    #[error("the transfer was settled too long ago to be given back")]
+    RefundTooLate = 111,
+    /// The payee's wallet remembers as many refunded transfers as it may.
+    #[error("the wallet remembers as many refunds as it may")]
+    TooManyRefunds = 112,
+    /// With what was given back before, it is more than the transfer moved.
+    #[error("the refund is more than is left of the transfer")]
+    RefundExceedsTransfer = 113,
 }
 
 impl Refusal {
@@ -152,11 +254,21 @@ impl Refusal {
         Self::WalletNotEmpty,
         Self::WalletUnknown,
         Self::WalletClosed,
+        Self::BalanceOutOfBounds,
+        Self::FeeRuleInvalid,
+        Self::RateInvalid,
+        Self::RateUnknown,
+        Self::QuoteTooSmall,
+        Self::WalletInUse,
         Self::SelfPayment,
         Self::PayerUnknown,
         Self::PayerClosed,
         Self::PayerCurrencyDiffers,
         Self::InsufficientFunds,
+        Self::PayerFrozen,
+        Self::PaymentLimitExceeded,
+        Self::DayLimitExceeded,
+        Self::MonthLimitExceeded,
         Self::PayeeUnknown,
         Self::PayeeClosed,
         Self::PayeeCurrencyDiffers,
@@ -170,6 +282,30 @@ impl Refusal {
         Self::AmountDiffers,
         Self::BalanceOverflow,
         Self::RequestIdOutOfTime,
+        Self::PayeeFrozen,
+        Self::RequestInconsistent,
+        Self::RequestBusy,
+        Self::AmountExceedsRest,
+        Self::RequestForAnother,
+        Self::RequestNotHoldable,
+        Self::LegsDiffer,
+        Self::AgentNeeded,
+        Self::TooManyLegs,
+        Self::AccountPaymentLimitExceeded,
+        Self::AccountDayLimitExceeded,
+        Self::AccountMonthLimitExceeded,
+        Self::HoldUnknown,
+        Self::TooManyHolds,
+        Self::HoldExpiryInvalid,
+        Self::HoldExpired,
+        Self::HoldReleased,
+        Self::HoldCaptured,
+        Self::CaptureExceedsHold,
+        Self::HoldBusy,
+        Self::NotRefundable,
+        Self::RefundTooLate,
+        Self::TooManyRefunds,
+        Self::RefundExceedsTransfer,
     ];
 
     /// The number that stands for the refusal in the journal.

@@ -6,14 +6,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::LetGo;
+use crate::calendar::{Day, Zone};
 use crate::event::Event;
-use crate::id::{AccountId, PaymentRequestId, WalletId};
+use crate::hold::{HoldBook, HoldState, HoldStatus};
+use crate::id::{AccountId, PaymentRequestId, TransferId, WalletId};
+use crate::limits::{Limits, Spending};
 use crate::money::{Amount, CurrencyCode, MAX_AMOUNT};
-use crate::payment_request::{PaymentRequest, RequestBook, Terms};
+use crate::part::Part;
+use crate::payment_request::{PaymentRequest, RequestBook, RequestState};
+use crate::refund::{LegId, RefundBook, RefundState};
 use crate::refusal::Refusal;
 use crate::text::Name;
 use crate::time::Timestamp;
-use crate::transfer::Purpose;
+use crate::transfer::{Purpose, Transfer};
 
 /// The most minor units a wallet may hold.
 pub const MAX_BALANCE: i64 = MAX_AMOUNT.cast_signed();
@@ -30,12 +36,16 @@ pub enum Owner {
     Account(AccountId),
 }
 
-/// Whether a wallet still takes part.
+/// Whether a wallet takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum WalletStatus {
     /// It pays and is paid.
     Open,
+    /// It is paid, and pays nothing.
+    Frozen,
+    /// It pays nothing, and is paid nothing but what comes back.
+    FrozenBothWays,
     /// It was closed, empty, and stays so.
     Closed,
 }
@@ -45,12 +55,27 @@ pub enum WalletStatus {
 pub struct Balances {
     /// The sum of the wallet's postings.
     pub posted: i64,
-    /// What of it could be spent: what is posted less what is set aside.
+    /// What of it is set aside.
+    pub held: i64,
+    /// What of it could be spent: what is posted less what is set aside. Beside it, an overdraft may be spent.
     pub available: i64,
 }
 
-/// A wallet's durable state without its payment requests: what a checkpoint keeps of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the operator sets of a wallet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalletSettings {
+    /// The overdraft: how far below zero it may go, in minor units.
+    pub overdraft: Option<Amount>,
+    /// The most it may hold.
+    pub ceiling: Option<Amount>,
+    /// How much may be paid out of it.
+    pub limits: Limits,
+    /// The time zone whose days and months the limits are of; none is universal time.
+    pub zone: Option<Zone>,
+}
+
+/// A wallet's durable state without its books: what a checkpoint keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalletSnapshot {
     /// The wallet's id.
     pub id: WalletId,
@@ -60,28 +85,117 @@ pub struct WalletSnapshot {
     pub currency: CurrencyCode,
     /// What its owner calls it.
     pub name: Option<Name>,
-    /// Open or closed.
+    /// Whether it takes part.
     pub status: WalletStatus,
     /// The sum of its postings, in minor units.
     pub posted: i64,
+    /// What of it is set aside.
+    pub held: i64,
+    /// What was paid out of it that counts toward limits.
+    pub spending: Spending,
+    /// What the operator set; few wallets have any.
+    pub settings: Option<Box<WalletSettings>>,
+}
+
+/// An entry of a wallet's books: beside its balance, what it must remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BookEntry {
+    /// A payment request.
+    Request(PaymentRequestId),
+    /// A hold.
+    Hold(TransferId),
+    /// What was given back of a leg.
+    Refund(LegId),
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most entries are requests, and each is taken apart at once")]
+pub enum EntryState {
+    /// Of a payment request.
+    Request(RequestState),
+    /// Of a hold.
+    Hold(HoldState),
+    /// Of what was given back.
+    Refund(RefundState),
+}
+
+/// A wallet's books.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// What it asks for.
+    pub requests: RequestBook,
+    /// What it set aside.
+    pub holds: HoldBook,
+    /// What it gave back.
+    pub refunds: RefundBook,
+}
+
+impl Books {
+    /// Puts back an entry that a checkpoint remembered. State of another kind than the entry changes nothing.
+    pub fn restore(&mut self, entry: BookEntry, state: EntryState) {
+        match (entry, state) {
+            (BookEntry::Request(id), EntryState::Request(state)) => self.requests.restore(id, state),
+            (BookEntry::Hold(id), EntryState::Hold(state)) => self.holds.restore(id, state),
+            (BookEntry::Refund(id), EntryState::Refund(state)) => self.refunds.restore(id, state),
+            _ => {}
+        }
+    }
+
+    /// What an entry says, durably.
+    #[must_use]
+    pub fn get(&self, entry: BookEntry) -> Option<EntryState> {
+        match entry {
+            BookEntry::Request(id) => self.requests.get(id).cloned().map(EntryState::Request),
+            BookEntry::Hold(id) => self.holds.get(id).copied().map(EntryState::Hold),
+            BookEntry::Refund(id) => self.refunds.get(id).copied().map(EntryState::Refund),
+        }
+    }
+
+    /// Every entry.
+    pub fn entries(&self) -> impl Iterator<Item = BookEntry> + '_ {
+        let requests = self.requests.iter().map(|(id, _)| BookEntry::Request(id));
+        let holds = self.holds.iter().map(|(id, _)| BookEntry::Hold(id));
+        let refunds = self.refunds.iter().map(|(id, _)| BookEntry::Refund(id));
+        requests.chain(holds).chain(refunds)
+    }
+
+    /// Forgets at most `most` entries of each book that are long over at `at`, and names them.
+    fn forget(&mut self, at: Timestamp, most: usize) -> Vec<BookEntry> {
+        let requests = self.requests.forget_expired(at, most).into_iter().map(BookEntry::Request);
+        let holds = self.holds.forget_ended(at, most).into_iter().map(BookEntry::Hold);
+        let refunds = self.refunds.forget_old(at, most).into_iter().map(BookEntry::Refund);
+        requests.chain(holds).chain(refunds).collect()
+    }
+
+    fn is_any_full(&self) -> bool {
+        self.requests.is_full() || self.holds.is_full() || self.refunds.is_full()
+    }
 }
 
 /// What was decided of a wallet and is not in the journal yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct InFlight {
-    /// Debits not yet posted, whether or not the payee has accepted them.
+    /// How many transfers have a part here, also where it comes to nothing.
+    parts: u32,
+    /// What must stay free for debits and holds that are not posted, whether or not others have accepted them.
     debits: i64,
-    /// Credits accepted and not yet posted.
+    /// Credits not yet posted that can be spent: the record of them is in the journal's queue.
     credits: i64,
-    closing: bool,
+    /// By how much the posted balance will grow, whether or not others may still refuse.
+    growth: i64,
 }
 
 /// A wallet: an actor's whole state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wallet {
     posted: WalletSnapshot,
+    books: Books,
     in_flight: InFlight,
-    requests: RequestBook,
+    /// What is in force: with what is decided and not yet in the journal.
+    status: WalletStatus,
+    settings: Option<Box<WalletSettings>>,
+    spending: Spending,
 }
 
 impl Wallet {
@@ -95,14 +209,26 @@ impl Wallet {
             }
             _ => return None,
         };
-        let posted = WalletSnapshot { id, owner, currency, name, status: WalletStatus::Open, posted: 0 };
-        Some(Self::restore(posted, RequestBook::default()))
+        let posted = WalletSnapshot {
+            id,
+            owner,
+            currency,
+            name,
+            status: WalletStatus::Open,
+            posted: 0,
+            held: 0,
+            spending: Spending::default(),
+            settings: None,
+        };
+        Some(Self::restore(posted, Books::default()))
     }
 
     /// The wallet that a checkpoint remembered, with nothing in flight.
     #[must_use]
-    pub fn restore(snapshot: WalletSnapshot, requests: RequestBook) -> Self {
-        let wallet = Self { posted: snapshot, in_flight: InFlight::default(), requests };
+    pub fn restore(snapshot: WalletSnapshot, books: Books) -> Self {
+        let (status, settings, spending) = (snapshot.status, snapshot.settings.clone(), snapshot.spending);
+        let in_flight = InFlight::default();
+        let wallet = Self { posted: snapshot, books, in_flight, status, settings, spending };
         wallet.assert_invariants();
         wallet
     }
@@ -127,74 +253,181 @@ impl Wallet {
 
     /// Its durable state.
     #[must_use]
-    pub const fn snapshot(&self) -> WalletSnapshot {
-        self.posted
+    pub const fn snapshot(&self) -> &WalletSnapshot {
+        &self.posted
+    }
+
+    /// Its books.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
     }
 
     /// Its payment requests.
     #[must_use]
     pub const fn requests(&self) -> &RequestBook {
-        &self.requests
+        &self.books.requests
     }
 
-    /// Forgets at most `most` requests that expired long before `at`, and names them.
-    pub fn forget_expired_requests(&mut self, at: Timestamp, most: usize) -> Vec<PaymentRequestId> {
-        self.requests.forget_expired(at, most)
+    /// Its holds.
+    #[must_use]
+    pub const fn holds(&self) -> &HoldBook {
+        &self.books.holds
     }
 
-    /// Whether it takes part in transfers, by all that is decided.
+    /// What it gave back.
+    #[must_use]
+    pub const fn refunds(&self) -> &RefundBook {
+        &self.books.refunds
+    }
+
+    /// Forgets at most `most` entries of each of its books that are long over at `at`, and names them.
+    pub fn forget(&mut self, at: Timestamp, most: usize) -> Vec<BookEntry> {
+        self.books.forget(at, most)
+    }
+
+    /// Whether one of its books can take no more in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.books.is_any_full()
+    }
+
+    /// Whether it is open or frozen, by all that is decided.
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.posted.status, WalletStatus::Open) && !self.in_flight.closing
+        !matches!(self.status, WalletStatus::Closed)
     }
 
-    /// What may still be spent: what is posted, with the accepted credits, less every debit that is under way.
+    /// Its status, by all that is decided.
+    pub(crate) const fn status(&self) -> WalletStatus {
+        self.status
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.settings.as_ref().map(|settings| settings.limits).unwrap_or_default()
+    }
+
+    pub(crate) const fn decided_spending(&self) -> Spending {
+        self.spending
+    }
+
+    /// The day that it is for the wallet's owner, to count a payment on.
+    pub(crate) fn day(&self, now: Timestamp) -> Day {
+        self.spending.day_of(day_by(self.settings.as_deref(), now))
+    }
+
+    /// What may still be spent, an overdraft included: what is posted, with the accepted credits, less what is set aside and
+    /// less every debit that is under way.
     #[must_use]
     pub fn spendable(&self) -> i64 {
+        self.spendable_above(self.floor_by(self.settings.as_deref()))
+    }
+
+    fn spendable_above(&self, floor: i64) -> i64 {
         let balance = i128::from(self.posted.posted)
             .saturating_add(i128::from(self.in_flight.credits))
-            .saturating_sub(i128::from(self.in_flight.debits));
-        i64::try_from(balance.saturating_sub(i128::from(self.floor()))).unwrap_or(i64::MAX)
+            .saturating_sub(i128::from(self.in_flight.debits))
+            .saturating_sub(i128::from(self.posted.held));
+        i64::try_from(balance.saturating_sub(i128::from(floor))).unwrap_or(i64::MAX)
     }
 
     /// What may still be taken in before the wallet is full. Debits under way do not make room: they may come back.
     pub(crate) fn room(&self) -> i64 {
-        let ceiling = match self.posted.owner {
-            Owner::Issuer => 0,
-            Owner::Account(_) => MAX_BALANCE,
-        };
+        self.room_below(self.ceiling_by(self.settings.as_deref()))
+    }
+
+    fn room_below(&self, ceiling: i64) -> i64 {
         let room = i128::from(ceiling)
             .saturating_sub(i128::from(self.posted.posted))
-            .saturating_sub(i128::from(self.in_flight.credits));
+            .saturating_sub(i128::from(self.in_flight.growth));
         i64::try_from(room).unwrap_or(i64::MAX)
     }
 
-    const fn floor(&self) -> i64 {
+    fn floor_by(&self, settings: Option<&WalletSettings>) -> i64 {
         match self.posted.owner {
             Owner::Issuer => ISSUER_FLOOR,
-            Owner::Account(_) => 0,
+            Owner::Account(_) => {
+                let overdraft = settings.and_then(|settings| settings.overdraft);
+                overdraft.map_or(0, |overdraft| overdraft.signed().saturating_neg())
+            }
         }
     }
 
-    /// Sets a debit aside that [`crate::decide_debit`] allowed.
-    pub fn reserve(&mut self, amount: Amount) {
-        assert!(self.spendable() >= amount.signed(), "a debit was decided on this state");
-        self.in_flight.debits = self.in_flight.debits.saturating_add(amount.signed());
+    fn ceiling_by(&self, settings: Option<&WalletSettings>) -> i64 {
+        match self.posted.owner {
+            Owner::Issuer => 0,
+            Owner::Account(_) => {
+                settings.and_then(|settings| settings.ceiling).map_or(MAX_BALANCE, Amount::signed)
+            }
+        }
+    }
+
+    /// Accepts the wallet's part of a transfer, which [`crate::decide_part`] allowed; the transfer says what that gave.
+    pub fn accept(&mut self, transfer: &Transfer) {
+        let (id, part) = (self.id(), Part::of(transfer, self.id()));
+        assert!(part.needed == 0 || self.spendable() >= part.needed, "a debit was decided on this state");
+        assert!(self.room() >= part.growth(), "a credit was decided on this state");
+        let is_last = transfer.is_last_stop(id);
+        let in_flight = &mut self.in_flight;
+        in_flight.parts = in_flight.parts.saturating_add(1);
+        in_flight.debits = in_flight.debits.saturating_add(part.needed);
+        in_flight.credits = in_flight.credits.saturating_add(if is_last { part.incoming } else { 0 });
+        in_flight.growth = in_flight.growth.saturating_add(part.growth());
+        for leg in transfer.legs() {
+            if leg.payer == id {
+                match leg.purpose {
+                    Purpose::Capture { hold, is_final } => {
+                        self.books.holds.expect_capture(hold, leg.amount, is_final);
+                    }
+                    Purpose::Refund(original) | Purpose::Reversal(original) => {
+                        self.books.refunds.expect(&original, leg.amount);
+                    }
+                    Purpose::Hold { .. } => self.books.holds.expect_place(),
+                    _ => {}
+                }
+            }
+            if leg.payee == id
+                && let Some(terms) = leg.purpose.terms()
+            {
+                self.books.requests.expect_payment(terms, leg.amount, is_last);
+            }
+        }
+        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.payer) {
+            self.spending.add(day, transfer.limited_amount());
+        }
         self.assert_invariants();
     }
 
-    /// Takes back a debit that the payee's wallet refused.
-    pub fn release(&mut self, amount: Amount) {
-        assert!(self.in_flight.debits >= amount.signed(), "only a debit that was set aside is taken back");
-        self.in_flight.debits = self.in_flight.debits.saturating_sub(amount.signed());
-        self.assert_invariants();
-    }
-
-    /// Accepts a credit that [`crate::decide_credit`] allowed.
-    pub fn expect_credit(&mut self, amount: Amount, purpose: &Purpose) {
-        assert!(self.room() >= amount.signed(), "a credit was decided on this state");
-        self.in_flight.credits = self.in_flight.credits.saturating_add(amount.signed());
-        if let Purpose::Payment(terms) = purpose {
-            self.requests.expect_payment(terms);
+    /// Takes back what was accepted of a transfer: a later stop refused.
+    pub fn take_back(&mut self, transfer: &Transfer) {
+        let (id, part) = (self.id(), Part::of(transfer, self.id()));
+        assert!(!transfer.is_last_stop(id), "what the last stop accepts stands");
+        let in_flight = &mut self.in_flight;
+        assert!(
+            in_flight.parts > 0 && in_flight.debits >= part.needed && in_flight.growth >= part.growth(),
+            "only what was accepted is taken back"
+        );
+        in_flight.parts = in_flight.parts.saturating_sub(1);
+        in_flight.debits = in_flight.debits.saturating_sub(part.needed);
+        in_flight.growth = in_flight.growth.saturating_sub(part.growth());
+        for leg in transfer.legs() {
+            if leg.payer == id {
+                match leg.purpose {
+                    Purpose::Capture { hold, .. } => self.books.holds.end_capture(hold, leg.amount),
+                    Purpose::Refund(original) | Purpose::Reversal(original) => {
+                        self.books.refunds.end(&original, leg.amount);
+                    }
+                    Purpose::Hold { .. } => self.books.holds.take_back_place(),
+                    _ => {}
+                }
+            }
+            if leg.payee == id
+                && let Some(terms) = leg.purpose.terms()
+            {
+                self.books.requests.end_payment(terms, leg.amount, false);
+            }
+        }
+        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.payer) {
+            self.spending.take_back(day, transfer.limited_amount());
         }
         self.assert_invariants();
     }
@@ -207,16 +440,58 @@ impl Wallet {
         if !self.is_open() {
             return Ok(None);
         }
-        let is_empty = self.posted.posted == 0 && self.in_flight.debits == 0 && self.in_flight.credits == 0;
+        let is_empty =
+            self.posted.posted == 0 && self.in_flight == InFlight::default() && self.books.holds.is_idle();
         if !is_empty || self.posted.owner == Owner::Issuer {
             return Err(Refusal::WalletNotEmpty);
         }
         Ok(Some(Event::WalletClosed { wallet: self.id() }))
     }
 
-    /// Accepts a closing that [`Wallet::decide_close`] allowed: from now on nothing comes in.
-    pub const fn expect_close(&mut self) {
-        self.in_flight.closing = true;
+    /// Decides that the wallet pays nothing, and with `both_ways` is paid nothing either. `None`: so it is already.
+    ///
+    /// # Errors
+    /// It is closed.
+    pub fn decide_freeze(&self, both_ways: bool) -> Result<Option<Event>, Refusal> {
+        let status = if both_ways { WalletStatus::FrozenBothWays } else { WalletStatus::Frozen };
+        self.decide_status(status, Event::WalletFrozen { wallet: self.id(), both_ways })
+    }
+
+    /// Decides that the wallet takes part again. `None`: it does.
+    ///
+    /// # Errors
+    /// It is closed.
+    pub fn decide_unfreeze(&self) -> Result<Option<Event>, Refusal> {
+        self.decide_status(WalletStatus::Open, Event::WalletUnfrozen { wallet: self.id() })
+    }
+
+    fn decide_status(&self, status: WalletStatus, event: Event) -> Result<Option<Event>, Refusal> {
+        if self.status == status {
+            Ok(None)
+        } else if self.is_open() {
+            Ok(Some(event))
+        } else {
+            Err(Refusal::WalletClosed)
+        }
+    }
+
+    /// Decides the wallet's settings. `None`: they are these already.
+    ///
+    /// # Errors
+    /// It is closed, or what it holds is out of the new bounds.
+    pub fn decide_settings(&self, settings: &WalletSettings) -> Result<Option<Event>, Refusal> {
+        if !self.is_open() {
+            return Err(Refusal::WalletClosed);
+        }
+        if self.settings.as_deref().copied().unwrap_or_default() == *settings {
+            return Ok(None);
+        }
+        let is_in_bounds = self.spendable_above(self.floor_by(Some(settings))) >= 0
+            && self.room_below(self.ceiling_by(Some(settings))) >= 0;
+        if !is_in_bounds {
+            return Err(Refusal::BalanceOutOfBounds);
+        }
+        Ok(Some(Event::WalletConfigured { wallet: self.id(), settings: *settings }))
     }
 
     /// Decides that the payee asks for a payment. `None`: it did so already.
@@ -230,13 +505,8 @@ impl Wallet {
         if request.currency != self.currency() {
             return Err(Refusal::PayeeCurrencyDiffers);
         }
-        let is_repeat = self.requests.decide_open(request, now)?;
-        Ok((!is_repeat).then_some(Event::PaymentRequestOpened(*request)))
-    }
-
-    /// Accepts a request that [`Wallet::decide_request`] allowed.
-    pub fn expect_request(&mut self, request: PaymentRequest) {
-        self.requests.expect_open(request);
+        let is_repeat = self.books.requests.decide_open(request, now)?;
+        Ok((!is_repeat).then(|| Event::PaymentRequestOpened(Box::new(request.clone()))))
     }
 
     /// Decides that the payee withdraws a request. `None`: it did so already.
@@ -244,77 +514,204 @@ impl Wallet {
     /// # Errors
     /// The request is not known, or was paid.
     pub fn decide_cancel(&self, request: PaymentRequestId) -> Result<Option<Event>, Refusal> {
-        let is_repeat = self.requests.decide_cancel(request)?;
+        let is_repeat = self.books.requests.decide_cancel(request)?;
         Ok((!is_repeat).then_some(Event::PaymentRequestCancelled { payee: self.id(), request }))
     }
 
-    /// Accepts a withdrawal that [`Wallet::decide_cancel`] allowed.
-    pub fn expect_cancel(&mut self, request: PaymentRequestId) {
-        self.requests.expect_cancel(request);
-    }
-
-    pub(crate) fn decide_payment(
-        &self,
-        terms: &Terms,
-        amount: Amount,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        self.requests.decide_payment(terms, amount, now)
-    }
-
-    /// Changes the durable state by an event of the journal, and takes from what is in flight what the event settles.
+    /// Decides that what is left of a hold is let go. `None`: it was already.
     ///
-    /// Replay applies events that no flight of this process preceded, so what is in flight may be less than what the
-    /// event settles, and then nothing of it is left.
-    pub fn apply(&mut self, event: &Event) {
+    /// # Errors
+    /// The hold is not known, captured or expired, or a capture of it is on its way.
+    pub fn decide_release(&self, hold: TransferId, now: Timestamp) -> Result<Option<Event>, Refusal> {
+        let is_repeat = self.books.holds.decide_release(hold, now)?;
+        let let_go = self.let_go(hold, 0);
+        Ok((!is_repeat).then_some(Event::HoldReleased { wallet: self.id(), hold, let_go }))
+    }
+
+    /// Decides that a hold's time is over. `None`: it is not, or the hold is over anyway, or a capture of it is on its way and
+    /// is to be waited for.
+    #[must_use]
+    pub fn decide_expiry(&self, hold: TransferId, now: Timestamp) -> Option<Event> {
+        let is_over = self.books.holds.decide_expiry(hold, now);
+        is_over.then(|| Event::HoldExpired { wallet: self.id(), hold, let_go: self.let_go(hold, 0) })
+    }
+
+    /// What of a hold counts toward the limits of the wallet's account no longer, when all of it but `captured` minor units is
+    /// let go.
+    pub(crate) fn let_go(&self, hold: TransferId, captured: u64) -> Option<LetGo> {
+        let Owner::Account(account) = self.owner() else { return None };
+        let hold = self.books.holds.get(hold)?;
+        let amount = Amount::new(hold.remaining().saturating_sub(captured)).ok()?;
+        let counted_on = hold.account_counted_on?;
+        Some(LetGo { account, currency: self.currency(), counted_on, amount })
+    }
+
+    /// Accepts an event that one of the decisions above gave and that is on its way to the journal.
+    pub fn expect(&mut self, event: &Event) {
         match event {
-            Event::TransferSettled(transfer) => {
-                let amount = transfer.amount.signed();
-                if transfer.payer == self.id() {
-                    self.posted.posted = self.posted.posted.saturating_sub(amount);
-                    self.in_flight.debits = self.in_flight.debits.saturating_sub(amount).max(0);
-                }
-                if transfer.payee == self.id() {
-                    self.posted.posted = self.posted.posted.saturating_add(amount);
-                    self.in_flight.credits = self.in_flight.credits.saturating_sub(amount).max(0);
-                    if let Purpose::Payment(terms) = &transfer.purpose {
-                        self.requests.apply_payment(terms, transfer.id);
-                    }
-                }
+            Event::WalletClosed { .. } => self.status = WalletStatus::Closed,
+            Event::WalletFrozen { both_ways, .. } => {
+                self.status = if *both_ways { WalletStatus::FrozenBothWays } else { WalletStatus::Frozen };
             }
-            Event::WalletClosed { wallet } if *wallet == self.id() => {
-                self.posted.status = WalletStatus::Closed;
-                self.in_flight.closing = false;
+            Event::WalletUnfrozen { .. } => self.status = WalletStatus::Open,
+            Event::WalletConfigured { settings, .. } => self.settings = Some(Box::new(*settings)),
+            Event::PaymentRequestOpened(request) => self.books.requests.expect_open((**request).clone()),
+            Event::PaymentRequestCancelled { request, .. } => self.books.requests.expect_cancel(*request),
+            Event::HoldReleased { hold, .. } | Event::HoldExpired { hold, .. } => {
+                self.books.holds.expect_end(*hold);
             }
-            Event::PaymentRequestOpened(request) if request.payee == self.id() => {
-                self.requests.apply_open(*request)
-            }
-            Event::PaymentRequestCancelled { payee, request } if *payee == self.id() => {
-                self.requests.apply_cancel(*request);
-            }
-            _ => {}
+            _ => unreachable!("a wallet accepts what it decided"),
         }
         self.assert_invariants();
     }
 
+    /// Changes the durable state by an event that names this wallet. Events of others change nothing.
+    pub fn apply(&mut self, event: &Event) {
+        let id = self.id();
+        match event {
+            Event::TransferSettled(transfer) => self.apply_transfer(transfer),
+            Event::WalletClosed { wallet } if *wallet == id => self.apply_status(WalletStatus::Closed),
+            Event::WalletFrozen { wallet, both_ways } if *wallet == id => {
+                let status = if *both_ways { WalletStatus::FrozenBothWays } else { WalletStatus::Frozen };
+                self.apply_status(status);
+            }
+            Event::WalletUnfrozen { wallet } if *wallet == id => self.apply_status(WalletStatus::Open),
+            Event::WalletConfigured { wallet, settings } if *wallet == id => {
+                self.posted.settings = Some(Box::new(*settings));
+            }
+            Event::PaymentRequestOpened(request) if request.payee == id => {
+                self.books.requests.apply_open((**request).clone());
+            }
+            Event::PaymentRequestCancelled { payee, request } if *payee == id => {
+                self.books.requests.apply_cancel(*request);
+            }
+            Event::HoldReleased { wallet, hold, .. } if *wallet == id => {
+                self.apply_hold_end(*hold, HoldStatus::Released);
+            }
+            Event::HoldExpired { wallet, hold, .. } if *wallet == id => {
+                self.apply_hold_end(*hold, HoldStatus::Expired);
+            }
+            _ => {}
+        }
+        self.posted.held = self.books.holds.held();
+        self.assert_invariants();
+    }
+
+    /// As [`Wallet::apply`], where nothing is in flight: what is durable is then what is in force.
+    pub fn replay(&mut self, event: &Event) {
+        // Spelt out before, because the durable state is asserted against what is in force.
+        self.in_flight = InFlight::default();
+        self.apply(event);
+        self.status = self.posted.status;
+        self.settings.clone_from(&self.posted.settings);
+        self.spending = self.posted.spending;
+        self.assert_invariants();
+    }
+
+    fn apply_transfer(&mut self, transfer: &Transfer) {
+        let (id, part) = (self.id(), Part::of(transfer, self.id()));
+        let is_last = transfer.is_last_stop(id);
+        let in_flight = &mut self.in_flight;
+        in_flight.parts = in_flight.parts.saturating_sub(1);
+        in_flight.debits = in_flight.debits.saturating_sub(part.needed).max(0);
+        let credit = if is_last { part.incoming } else { 0 };
+        in_flight.credits = in_flight.credits.saturating_sub(credit).max(0);
+        in_flight.growth = in_flight.growth.saturating_sub(part.growth()).max(0);
+        self.posted.posted = self.posted.posted.saturating_add(part.change);
+        let counted_on = transfer.counted_on.unwrap_or(Day::NEVER);
+        if id == transfer.payer && transfer.counted_on.is_some() {
+            self.posted.spending.add(counted_on, transfer.limited_amount());
+        }
+        for leg in transfer.legs() {
+            if leg.payer == id {
+                match leg.purpose {
+                    Purpose::Capture { hold, is_final } => {
+                        let (rest, day) = self.books.holds.apply_capture(hold, leg.amount, is_final);
+                        self.uncount(day, rest);
+                    }
+                    Purpose::Refund(original) | Purpose::Reversal(original) => {
+                        self.books.refunds.apply(&original, leg.amount);
+                    }
+                    Purpose::Hold { terms, until } => {
+                        let hold = HoldState {
+                            payee: leg.payee,
+                            request: terms.request,
+                            amount: leg.amount,
+                            captured: 0,
+                            expires_at: until,
+                            status: HoldStatus::Open,
+                            counted_on,
+                            account_counted_on: transfer.account_counted_on,
+                        };
+                        self.books.holds.apply_place(transfer.id, hold);
+                    }
+                    _ => {}
+                }
+            }
+            if leg.payee == id
+                && let Some(terms) = leg.purpose.terms()
+            {
+                let is_hold = matches!(leg.purpose, Purpose::Hold { .. });
+                self.books.requests.end_payment(terms, leg.amount, is_last);
+                self.books.requests.apply_payment(terms, leg.amount, transfer.id, is_hold);
+            }
+        }
+    }
+
+    const fn apply_status(&mut self, status: WalletStatus) {
+        self.posted.status = status;
+    }
+
+    fn apply_hold_end(&mut self, hold: TransferId, status: HoldStatus) {
+        let (rest, day) = self.books.holds.apply_end(hold, status);
+        self.uncount(day, rest);
+    }
+
+    /// What was set aside and let go counts toward limits no longer.
+    fn uncount(&mut self, counted_on: Day, amount: u64) {
+        self.spending.take_back(counted_on, amount);
+        self.posted.spending.take_back(counted_on, amount);
+    }
+
     /// What must hold of one wallet whenever it is at rest.
     fn assert_invariants(&self) {
-        assert!(self.posted.posted >= self.floor(), "no wallet is posted below its floor: {:?}", self.posted);
+        let posted = &self.posted;
+        let floor = self.floor_by(posted.settings.as_deref());
+        let available = i128::from(posted.posted).saturating_sub(i128::from(posted.held));
+        assert!(available >= i128::from(floor), "no wallet is posted below its floor: {posted:?}");
         assert!(self.spendable() >= 0, "no wallet is available below its floor: {self:?}");
         assert!(self.room() >= 0, "no wallet holds more than it may: {self:?}");
+        let InFlight { debits, credits, growth, .. } = self.in_flight;
+        assert!(debits >= 0 && credits >= 0 && growth >= 0, "what is in flight is a sum of amounts");
+        assert_eq!(posted.held, self.books.holds.held(), "what is set aside is the sum of the holds");
+        let is_closed = posted.status == WalletStatus::Closed;
         assert!(
-            self.in_flight.debits >= 0 && self.in_flight.credits >= 0,
-            "what is in flight is a sum of amounts"
+            !is_closed || (posted.posted == 0 && posted.held == 0),
+            "a closed wallet is empty: {posted:?}"
         );
-        let is_closed = self.posted.status == WalletStatus::Closed;
-        assert!(!is_closed || self.posted.posted == 0, "a closed wallet is empty: {:?}", self.posted);
     }
+}
+
+fn day_by(settings: Option<&WalletSettings>, now: Timestamp) -> Day {
+    settings.and_then(|settings| settings.zone).map_or_else(|| Day::utc(now), |zone| zone.day(now))
 }
 
 impl WalletSnapshot {
     /// The balances that may be shown.
     #[must_use]
     pub const fn balances(&self) -> Balances {
-        Balances { posted: self.posted, available: self.posted }
+        Balances { posted: self.posted, held: self.held, available: self.posted.saturating_sub(self.held) }
+    }
+
+    /// What the operator set.
+    #[must_use]
+    pub fn settings(&self) -> WalletSettings {
+        self.settings.as_deref().copied().unwrap_or_default()
+    }
+
+    /// What may still be paid within the limits, in the day and in the month that it is at `now`; none where there is no limit.
+    #[must_use]
+    pub fn limits_left(&self, now: Timestamp) -> (Option<u64>, Option<u64>) {
+        self.settings().limits.left(self.spending, day_by(self.settings.as_deref(), now))
     }
 }

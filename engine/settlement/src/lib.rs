@@ -4,10 +4,15 @@
 //! values: messages to other partitions, events for the journal, answers to whoever asked. It knows no actor, queue,
 //! clock or store, so that every order in which messages can arrive can be tried in a test.
 //!
-//! A transfer is three messages: [`Message::Debit`] to the payer's wallet, [`Message::Credit`] to the payee's, and,
-//! only where the payee's wallet refuses, [`Message::TakeBack`] to the payer's. Whoever has the last word records the
-//! outcome: the payee's wallet what is settled, the payer's wallet what is refused. So a transfer that spends units is
-//! recorded after the one that brought them, and every prefix of the record is a valid ledger.
+//! A transfer visits its stops one after the other: [`Message::Visit`] to the payer's wallet, to the limits of its account
+//! where there are any, to the other wallets, and to the payee's; for most that is two messages. Each stop decides its own
+//! part and passes the transfer on. The last one records that it is settled. Where a stop refuses, [`Message::TakeBack`] goes
+//! back the way it came, and the first stop records that it is refused. So a transfer that spends units is recorded after
+//! the one that brought them, and every prefix of the record is a valid ledger.
+//!
+//! Nobody waits for anybody: a stop that has accepted a part goes on with its next message. So there is no cycle of waiting,
+//! whatever the order in which transfers visit wallets, and nothing can deadlock. What a stop has accepted is out of the
+//! payer's reach, and not in the payee's, until the record is in the journal's queue.
 
 mod message;
 mod partition;
@@ -15,4 +20,4 @@ mod shard;
 
 pub use message::{Effect, Message, Ticket, WalletCommand};
 pub use partition::{PARTITION_COUNT, Partition};
-pub use shard::{Dirty, ShardState};
+pub use shard::{Dirty, MAX_EXPIRING_PER_SHARD, ShardState};

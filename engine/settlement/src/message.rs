@@ -1,6 +1,9 @@
 //! What a shard is told, and what it wants done.
 
-use quittance_ledger::{AccountId, Event, PaymentRequest, PaymentRequestId, Refusal, Transfer, WalletId};
+use quittance_ledger::{
+    AccountId, CurrencyCode, Event, Limits, PaymentRequest, PaymentRequestId, Refusal, Transfer, TransferId,
+    WalletId, WalletSettings,
+};
 
 use crate::partition::Partition;
 
@@ -8,7 +11,7 @@ use crate::partition::Partition;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub u64);
 
-/// What an account asks of one of its wallets, beside transfers.
+/// What is asked of one wallet, beside transfers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WalletCommand {
     /// Close the wallet, which must be empty.
@@ -17,18 +20,39 @@ pub enum WalletCommand {
     OpenRequest(Box<PaymentRequest>),
     /// Withdraw what was asked for.
     CancelRequest(PaymentRequestId),
+    /// Let go what is left of a hold.
+    Release(TransferId),
+    /// Let nothing out of the wallet, and perhaps nothing in.
+    Freeze {
+        /// Whether nothing comes in either.
+        both_ways: bool,
+    },
+    /// Let the wallet take part again.
+    Unfreeze,
+    /// Set its bounds and limits.
+    Configure(Box<WalletSettings>),
 }
 
-/// A message to the shard that hosts a wallet.
+/// A message to the shard that hosts a wallet, or an account's limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// To the payer's wallet: a transfer sets out.
-    Debit(Transfer),
-    /// To the payee's wallet: the payer's debit is set aside.
-    Credit(Transfer),
-    /// To the payer's wallet: the payee's wallet refused.
-    TakeBack(Transfer, Refusal),
-    /// To one wallet: its account wants something of it.
+    /// A transfer comes to the next of its stops.
+    Visit {
+        /// The transfer.
+        transfer: Box<Transfer>,
+        /// Which of its stops this is, from 0.
+        stop: usize,
+    },
+    /// A later stop refused: what was accepted at this one is taken back.
+    TakeBack {
+        /// The transfer.
+        transfer: Box<Transfer>,
+        /// Which of its stops this is, from 0.
+        stop: usize,
+        /// What the later stop said.
+        refusal: Refusal,
+    },
+    /// To one wallet: somebody wants something of it.
     Command {
         /// The wallet.
         wallet: WalletId,
@@ -39,17 +63,36 @@ pub enum Message {
         /// What the answer shall carry.
         ticket: Ticket,
     },
+    /// To an account's limits: they are these from now on.
+    LimitAccount {
+        /// The account.
+        account: AccountId,
+        /// The currency.
+        currency: CurrencyCode,
+        /// What may be paid.
+        limits: Limits,
+        /// What the answer shall carry.
+        ticket: Ticket,
+    },
 }
 
 impl Message {
-    /// The partition that must handle the message.
+    /// A transfer sets out, to its first stop.
     #[must_use]
-    pub fn partition(&self) -> Partition {
-        Partition::of(match self {
-            Self::Debit(transfer) | Self::TakeBack(transfer, _) => transfer.payer,
-            Self::Credit(transfer) => transfer.payee,
-            Self::Command { wallet, .. } => *wallet,
-        })
+    pub const fn first_visit(transfer: Box<Transfer>) -> Self {
+        Self::Visit { transfer, stop: 0 }
+    }
+
+    /// The partition that must handle the message; none of a transfer that has no such stop.
+    #[must_use]
+    pub fn partition(&self) -> Option<Partition> {
+        match self {
+            Self::Visit { transfer, stop } | Self::TakeBack { transfer, stop, .. } => {
+                transfer.stop(*stop).map(Partition::of_stop)
+            }
+            Self::Command { wallet, .. } => Some(Partition::of(*wallet)),
+            Self::LimitAccount { account, .. } => Some(Partition::of_account(*account)),
+        }
     }
 }
 

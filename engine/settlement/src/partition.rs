@@ -1,6 +1,6 @@
 //! Partitions: the fixed number of groups that wallets fall into. Shards come and go; a wallet's partition stays.
 
-use quittance_ledger::WalletId;
+use quittance_ledger::{AccountId, Stop, WalletId};
 
 /// How many partitions there are. Part of the store's format: never changed.
 pub const PARTITION_COUNT: u16 = 256;
@@ -10,11 +10,29 @@ pub const PARTITION_COUNT: u16 = 256;
 pub struct Partition(u16);
 
 impl Partition {
-    /// The partition of a wallet. Clients choose wallet ids, so the spread is a strong hash's.
+    /// The partition of a wallet. Clients choose ids, so the spread is a strong hash's.
     #[must_use]
     pub fn of(wallet: WalletId) -> Self {
-        let digest = blake3::hash(&wallet.to_bytes());
-        Self(u16::from(digest.as_bytes()[0]))
+        Self::of_bytes(wallet.to_bytes())
+    }
+
+    /// The partition of an account's limits.
+    #[must_use]
+    pub fn of_account(account: AccountId) -> Self {
+        Self::of_bytes(account.to_bytes())
+    }
+
+    /// The partition where a transfer's stop is.
+    #[must_use]
+    pub fn of_stop(stop: Stop) -> Self {
+        match stop {
+            Stop::Wallet(wallet) => Self::of(wallet),
+            Stop::Allowance(account, _) => Self::of_account(account),
+        }
+    }
+
+    fn of_bytes(id: [u8; 16]) -> Self {
+        Self(u16::from(blake3::hash(&id).as_bytes()[0]))
     }
 
     /// Every partition.

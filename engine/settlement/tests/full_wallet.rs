@@ -1,8 +1,9 @@
 //! A wallet that remembers as many payment requests as it may: full, and not for ever.
 
 use quittance_ledger::{
-    AccountId, Currency, Event, MAX_REQUESTS_PER_WALLET, PaymentRequest, PaymentRequestId, Refusal,
-    RequestBook, RequestState, RequestStatus, Terms, Timestamp, TransferId, Usage, Wallet, WalletId,
+    AccountId, Books, Currency, Event, MAX_REQUESTS_PER_WALLET, PaymentKind, PaymentRequest,
+    PaymentRequestId, Refusal, RequestState, RequestStatus, Terms, Timestamp, TransferId, Usage, Wallet,
+    WalletId,
 };
 use quittance_settlement::{Effect, Message, Partition, ShardState, Ticket, WalletCommand};
 
@@ -20,17 +21,18 @@ fn a_full_wallet_makes_room_when_it_is_asked_and_nothing_else_happens() {
     let currency = Currency::new("EUR".parse().unwrap(), None).unwrap();
     let (wallet, account) = (WalletId::from_bytes([1; 16]).unwrap(), AccountId::from_bytes([2; 16]).unwrap());
     let opened = Event::WalletOpened { wallet, account, currency: currency.code(), name: None };
-    let mut book = RequestBook::default();
+    let mut books = Books::default();
     let state = RequestState {
         status: RequestStatus::Paid(TransferId::from_bytes(bytes(THEN, 0)).unwrap()),
         expires_at: Some(THEN.plus_millis(60_000)),
         request: None,
+        paid: 1,
     };
     for n in 0..MAX_REQUESTS_PER_WALLET {
-        book.restore(PaymentRequestId::from_bytes(bytes(THEN, n)).unwrap(), state);
+        books.requests.restore(PaymentRequestId::from_bytes(bytes(THEN, n)).unwrap(), state.clone());
     }
     let mut shard = ShardState::new(Partition::all());
-    shard.restore(Wallet::restore(Wallet::opened_by(&opened).unwrap().snapshot(), book));
+    shard.restore(Wallet::restore(Wallet::opened_by(&opened).unwrap().snapshot().clone(), books));
     let mut open = |now: Timestamp| {
         let terms = Terms {
             request: PaymentRequestId::from_bytes(bytes(now, usize::MAX)).unwrap(),
@@ -38,14 +40,9 @@ fn a_full_wallet_makes_room_when_it_is_asked_and_nothing_else_happens() {
             usage: Usage::OneTime,
             expires_at: Some(now.plus_millis(60_000)),
             till: None,
+            kind: PaymentKind::Standard,
         };
-        let request = PaymentRequest {
-            terms,
-            payee: wallet,
-            currency: currency.code(),
-            reference: None,
-            description: None,
-        };
+        let request = PaymentRequest::plain(terms, wallet, currency.code());
         let command = WalletCommand::OpenRequest(Box::new(request));
         let mut effects = Vec::new();
         shard.note_time(now);
@@ -60,5 +57,5 @@ fn a_full_wallet_makes_room_when_it_is_asked_and_nothing_else_happens() {
     assert!(matches!(open(THEN.plus_millis(9 * DAY_MS)).as_slice(), [Effect::Record(..)]));
     // What was forgotten goes from the next checkpoint too, though no event touched it.
     let dirty = shard.take_dirty();
-    assert!(!dirty.requests.is_empty() && dirty.requests.iter().all(|(_, _, state)| state.is_none()));
+    assert!(!dirty.entries.is_empty() && dirty.entries.iter().all(|(_, _, state)| state.is_none()));
 }

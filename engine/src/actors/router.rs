@@ -5,10 +5,15 @@ use std::sync::{Arc, OnceLock};
 use actix::{Addr, MailboxError};
 use crossbeam::channel::{Receiver, bounded};
 use quittance_journal::Block;
-use quittance_ledger::{PaymentRequestId, RequestState, WalletId, WalletSnapshot};
+use quittance_ledger::{
+    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, HoldState, LegId, PaymentRequestId,
+    RefundState, RequestState, TransferId, WalletId, WalletSnapshot,
+};
 use quittance_settlement::{Message, Partition};
 
-use super::shard::{Commit, Deliver, ReadRequest, ReadWallet, ShardActor, ShardCheckpoint, TakeCheckpoint};
+use super::shard::{
+    Commit, Deliver, ReadAllowance, ReadEntry, ReadWallet, ShardActor, ShardCheckpoint, TakeCheckpoint,
+};
 use crate::error::EngineError;
 use crate::pending::Done;
 
@@ -33,7 +38,9 @@ impl Router {
     /// Sends a message to the shard of its wallet. Never waits and never finds the mailbox full: what is under way is
     /// bounded at admission. Once the shards have ended it is dropped, and whoever waits is told nothing.
     pub(crate) fn deliver(&self, message: Message, done: Option<Done>) {
-        self.deliver_to(message.partition(), message, done);
+        if let Some(partition) = message.partition() {
+            self.deliver_to(partition, message, done);
+        }
     }
 
     pub(super) fn deliver_to(&self, partition: Partition, message: Message, done: Option<Done>) {
@@ -61,8 +68,49 @@ impl Router {
         wallet: WalletId,
         request: PaymentRequestId,
     ) -> Result<Option<RequestState>, EngineError> {
+        match self.entry(wallet, BookEntry::Request(request)).await? {
+            Some(EntryState::Request(state)) => Ok(Some(state)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What is durably known of a hold, by the wallet that pays.
+    pub(crate) async fn hold(
+        &self,
+        wallet: WalletId,
+        hold: TransferId,
+    ) -> Result<Option<HoldState>, EngineError> {
+        match self.entry(wallet, BookEntry::Hold(hold)).await? {
+            Some(EntryState::Hold(state)) => Ok(Some(state)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the wallet that a leg paid has durably given back of it.
+    pub(crate) async fn refunded(
+        &self,
+        wallet: WalletId,
+        leg: LegId,
+    ) -> Result<Option<RefundState>, EngineError> {
+        match self.entry(wallet, BookEntry::Refund(leg)).await? {
+            Some(EntryState::Refund(state)) => Ok(Some(state)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn entry(&self, wallet: WalletId, entry: BookEntry) -> Result<Option<EntryState>, EngineError> {
         let shard = self.shard(Partition::of(wallet)).ok_or(EngineError::Stopping)?;
-        shard.send(ReadRequest(wallet, request)).await.map_err(stopped)
+        shard.send(ReadEntry(wallet, entry)).await.map_err(stopped)
+    }
+
+    /// An account's limits over all its wallets of a currency, where there ever were any.
+    pub(crate) async fn allowance(
+        &self,
+        account: AccountId,
+        currency: CurrencyCode,
+    ) -> Result<Option<AllowanceSnapshot>, EngineError> {
+        let shard = self.shard(Partition::of_account(account)).ok_or(EngineError::Stopping)?;
+        shard.send(ReadAllowance(account, currency)).await.map_err(stopped)
     }
 
     /// Asks every shard for its checkpoint; as many come as there are shards, unless they end.

@@ -2,11 +2,15 @@
 //! nowhere else, one message at a time, so nothing locks it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, Context, Handler, Message as ActorMessage};
+use actix::{Actor, AsyncContext, Context, Handler, Message as ActorMessage};
 use crossbeam::channel::Sender;
 use quittance_journal::{Block, Position, Queue, Submission};
-use quittance_ledger::{Event, PaymentRequestId, RequestState, WalletId, WalletSnapshot};
+use quittance_ledger::{
+    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, Event, Timestamp, WalletId,
+    WalletSnapshot,
+};
 use quittance_settlement::{Dirty, Effect, Message, Partition, ShardState};
 
 use super::router::Router;
@@ -16,6 +20,10 @@ use crate::pending::Done;
 /// How many reads may wait in a shard's mailbox before readers wait outside. Work that moves units is bounded at
 /// admission instead, because it must never find the mailbox full.
 const MAX_WAITING_READS: usize = 4_096;
+
+/// How often a shard looks for holds whose time is over. A capture past it is refused whether or not that was recorded, so
+/// this is only how long the payer's units stay set aside for nobody.
+const EXPIRY_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(crate) struct ShardActor {
     state: ShardState,
@@ -49,8 +57,11 @@ pub(super) struct Commit(pub(super) Arc<Block>);
 /// Asks for a wallet's durable state.
 pub(super) struct ReadWallet(pub(super) WalletId);
 
-/// Asks for what is durably known of a payment request.
-pub(super) struct ReadRequest(pub(super) WalletId, pub(super) PaymentRequestId);
+/// Asks for what an entry of a wallet's books durably says.
+pub(super) struct ReadEntry(pub(super) WalletId, pub(super) BookEntry);
+
+/// Asks for an account's limits, and what durably counts toward them.
+pub(super) struct ReadAllowance(pub(super) AccountId, pub(super) CurrencyCode);
 
 /// Asks for what changed since this was last asked.
 pub(super) struct TakeCheckpoint(pub(super) Sender<ShardCheckpoint>);
@@ -67,8 +78,12 @@ impl ActorMessage for ReadWallet {
     type Result = Option<WalletSnapshot>;
 }
 
-impl ActorMessage for ReadRequest {
-    type Result = Option<RequestState>;
+impl ActorMessage for ReadEntry {
+    type Result = Option<EntryState>;
+}
+
+impl ActorMessage for ReadAllowance {
+    type Result = Option<AllowanceSnapshot>;
 }
 
 impl ActorMessage for TakeCheckpoint {
@@ -88,22 +103,9 @@ impl ShardActor {
     }
 }
 
-impl Actor for ShardActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAX_WAITING_READS);
-    }
-}
-
-impl Handler<Deliver> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, Deliver { message, mut done }: Deliver, _: &mut Self::Context) {
-        // One instant for the decision and for its record: an audit judges the one by the other.
-        let at = self.clock.now();
-        let mut effects = std::mem::take(&mut self.effects);
-        self.state.handle(message, at, &mut effects);
+impl ShardActor {
+    /// Performs what a message, or the time, gave rise to at the instant `at`.
+    fn perform(&mut self, mut effects: Vec<Effect>, at: Timestamp, done: &mut Option<Done>) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(partition, message) => self.router.deliver_to(partition, message, None),
@@ -120,6 +122,32 @@ impl Handler<Deliver> for ShardActor {
             }
         }
         self.effects = effects;
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAX_WAITING_READS);
+        context.run_interval(EXPIRY_INTERVAL, |shard, _| {
+            let at = shard.clock.now();
+            let mut effects = std::mem::take(&mut shard.effects);
+            shard.state.expire(at, &mut effects);
+            shard.perform(effects, at, &mut None);
+        });
+    }
+}
+
+impl Handler<Deliver> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver { message, mut done }: Deliver, _: &mut Self::Context) {
+        // One instant for the decision and for its record: an audit judges the one by the other.
+        let at = self.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.state.handle(message, at, &mut effects);
+        self.perform(effects, at, &mut done);
         assert!(done.is_none(), "a command is answered in the call that handles it");
     }
 }
@@ -129,7 +157,7 @@ impl Handler<Commit> for ShardActor {
 
     fn handle(&mut self, Commit(block): Commit, _: &mut Self::Context) {
         assert_eq!(block.first, self.posted_to.next(), "a shard posts every block, in order");
-        self.state.commit(block.records.iter().map(|record| &record.event).filter(concerns_wallets));
+        self.state.commit(block.records.iter().map(|record| &record.event).filter(concerns_shards));
         block.records.iter().for_each(|record| self.state.note_time(record.at));
         self.posted_to = block.last();
     }
@@ -139,15 +167,27 @@ impl Handler<ReadWallet> for ShardActor {
     type Result = Option<WalletSnapshot>;
 
     fn handle(&mut self, ReadWallet(id): ReadWallet, _: &mut Self::Context) -> Self::Result {
-        self.state.wallet(id).map(quittance_ledger::Wallet::snapshot)
+        self.state.wallet(id).map(|wallet| wallet.snapshot().clone())
     }
 }
 
-impl Handler<ReadRequest> for ShardActor {
-    type Result = Option<RequestState>;
+impl Handler<ReadEntry> for ShardActor {
+    type Result = Option<EntryState>;
 
-    fn handle(&mut self, ReadRequest(wallet, request): ReadRequest, _: &mut Self::Context) -> Self::Result {
-        self.state.wallet(wallet)?.requests().get(request).copied()
+    fn handle(&mut self, ReadEntry(wallet, entry): ReadEntry, _: &mut Self::Context) -> Self::Result {
+        self.state.wallet(wallet)?.books().get(entry)
+    }
+}
+
+impl Handler<ReadAllowance> for ShardActor {
+    type Result = Option<AllowanceSnapshot>;
+
+    fn handle(
+        &mut self,
+        ReadAllowance(account, currency): ReadAllowance,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.state.allowance(account, currency).map(quittance_ledger::Allowance::snapshot)
     }
 }
 
@@ -162,6 +202,6 @@ impl Handler<TakeCheckpoint> for ShardActor {
     }
 }
 
-fn concerns_wallets(event: &&Event) -> bool {
-    event.wallets().next().is_some()
+fn concerns_shards(event: &&Event) -> bool {
+    event.wallets().next().is_some() || event.allowance().is_some()
 }

@@ -11,14 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Context, Handler, Message};
 use crossbeam::channel::Sender;
-use quittance_journal::{Block, Position, Record};
-use quittance_ledger::{AccountId, Event};
+use quittance_journal::{Block, Position};
+use quittance_ledger::AccountId;
 
 pub(crate) use watchers::Watchers;
 
 use crate::admission::Admission;
 use crate::checkpoint::CheckpointTask;
 use crate::directory::Directory;
+use crate::heads::Heads;
 use crate::history::{History, transfer_record};
 use crate::pending::Done;
 
@@ -26,6 +27,7 @@ pub(crate) struct Notifier {
     pub(crate) directory: Arc<Directory>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) history: Arc<History>,
+    pub(crate) heads: Arc<Heads>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) tip: Arc<AtomicU64>,
     pub(crate) checkpointer: Sender<CheckpointTask>,
@@ -53,7 +55,17 @@ impl Handler<Published> for Notifier {
             done.into_iter().for_each(Done::tell);
             return;
         };
-        let parties = self.history.append(&block, |wallet| self.directory.owner(wallet));
+        let owner = |wallet| self.directory.owner(wallet);
+        let indexed = self.heads.append(&block).and_then(|()| self.history.append(&block, owner));
+        let parties = match indexed {
+            Ok(parties) => parties,
+            Err(error) => {
+                // The journal has it, and a start gathers it again. Going on, some would never be told.
+                tracing::error!(%error, "the index could not be read: stopping at once");
+                eprintln!("quittance: the index could not be read: {error}; stopping at once");
+                std::process::abort();
+            }
+        };
         self.directory.published(&block);
         self.tip.store(block.last().get(), Ordering::Release);
         for (position, record) in block.positioned() {
@@ -65,20 +77,6 @@ impl Handler<Published> for Notifier {
         self.watchers.wake(&parties);
         // Only ends when the checkpointer does, which is when the engine does.
         let _ = self.checkpointer.send(CheckpointTask::Block(block));
-    }
-}
-
-/// Which accounts a record is told to.
-pub(crate) fn told_to(
-    record: &Record,
-    owner: impl Fn(quittance_ledger::WalletId) -> Option<AccountId>,
-) -> [Option<AccountId>; 2] {
-    match &record.event {
-        Event::TransferSettled(transfer) | Event::TransferRefused(transfer, _) => {
-            let (payer, payee) = (owner(transfer.payer), owner(transfer.payee));
-            [payer, payee.filter(|_| payer != payee)]
-        }
-        _ => [None, None],
     }
 }
 

@@ -1,11 +1,17 @@
 //! What may be asked of an [`Engine`](crate::Engine), a file for each kind of thing that is asked about.
 
 mod accounts;
+mod conversions;
 mod currencies;
+mod fees;
+mod holds;
 mod payment_requests;
 mod reads;
+mod receipts;
 mod transfers;
 mod wallets;
+
+pub use reads::StatementLine;
 
 use quittance_ledger::Timestamp;
 

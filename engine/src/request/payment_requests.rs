@@ -4,7 +4,8 @@ use quittance_barcode::{
     BarcodeError, RequestDetails, SealedBarcode, Sealer, TillCertificate, VerifiedBarcode,
 };
 use quittance_ledger::{
-    DeviceId, PaymentRequest, PaymentRequestId, Refusal, RequestStatus, Terms, Timestamp, WalletId,
+    AccountId, AccountKind, DeviceId, PaymentKind, PaymentRequest, PaymentRequestId, Refusal, RequestStatus,
+    Terms, Timestamp, WalletId,
 };
 use quittance_settlement::WalletCommand;
 
@@ -34,6 +35,7 @@ impl Engine {
             // As the barcode will say it: else ledger and barcode would end at different instants.
             expires_at: new.expires_at.map(|at| Timestamp::from_secs(at.as_secs())),
             till: None,
+            kind: new.kind,
         };
         let request = PaymentRequest {
             terms,
@@ -41,8 +43,12 @@ impl Engine {
             currency: new.currency,
             reference: new.reference,
             description: new.description,
+            payer: new.payer,
+            splits: new.splits.into(),
+            detail: new.detail.map(Box::new),
         };
         self.check_party(party, new.wallet)?;
+        self.check_parties(&request).await?;
         // Before it is recorded: a request that no barcode can carry is of no use.
         self.barcode_of(&request)?;
         self.command(party, new.wallet, WalletCommand::OpenRequest(Box::new(request))).await?;
@@ -63,7 +69,71 @@ impl Engine {
         let state = self.router.request(wallet, request).await?.ok_or(Refusal::RequestUnknown)?;
         // Of a till's request only what became of it is kept, not what it asked for.
         let request = state.request.ok_or(Refusal::RequestUnknown)?;
-        Ok(PaymentRequestState { request, status: state.status })
+        Ok(PaymentRequestState { request, status: state.status, paid: state.paid })
+    }
+
+    /// Checks those whom a request names beside its payee.
+    async fn check_parties(&self, request: &PaymentRequest) -> Result<(), EngineError> {
+        if let Some(payer) = request.payer {
+            self.account(payer).await?;
+            if self.directory.owner(request.payee) == Some(payer) {
+                return Err(Refusal::SelfPayment.into());
+            }
+        }
+        for split in &request.splits {
+            let currency = self.directory.wallet_currency(split.wallet).ok_or(Refusal::WalletUnknown)?;
+            if currency != request.currency {
+                return Err(Refusal::PayeeCurrencyDiffers.into());
+            }
+        }
+        if request.terms.kind == PaymentKind::Withdrawal {
+            let agent = self.directory.owner(request.payee);
+            let kind = agent.and_then(|account| self.directory.account_kind(account));
+            if kind != Some(AccountKind::Business) {
+                return Err(Refusal::AgentNeeded.into());
+            }
+        }
+        // Quotes are given by the engine alone: their two amounts belong together.
+        if request.terms.kind == PaymentKind::Conversion {
+            return Err(Refusal::RequestInconsistent.into());
+        }
+        Ok(())
+    }
+
+    /// A request as the account that may pay it, or anybody with its barcode, sees it.
+    ///
+    /// # Errors
+    /// The request is not known, or is for another account.
+    pub async fn asked_of(
+        &self,
+        account: AccountId,
+        wallet: WalletId,
+        request: PaymentRequestId,
+    ) -> Result<PaymentRequestState, EngineError> {
+        if !self.directory.is_wallet(wallet) {
+            return Err(Refusal::RequestUnknown.into());
+        }
+        let known = self.request(Party::Operator, wallet, request).await?;
+        if known.request.payer == Some(account) { Ok(known) } else { Err(Refusal::RequestUnknown.into()) }
+    }
+
+    /// What the server knows of a barcode's request beside what the barcode says; none where that is all.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn more_of(
+        &self,
+        barcode: &VerifiedBarcode,
+    ) -> Result<Option<PaymentRequestState>, EngineError> {
+        let details = barcode.details();
+        if !details.has_more || !self.directory.is_wallet(details.payee) {
+            return Ok(None);
+        }
+        match self.request(Party::Operator, details.payee, details.request).await {
+            Ok(known) => Ok(Some(known)),
+            Err(EngineError::Refused(Refusal::RequestUnknown)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What is durably known of the request that a barcode is of; none where its wallet has not heard of it, as of a till's
@@ -110,6 +180,7 @@ impl Engine {
             expires_at: request.terms.expires_at,
             payee_name,
             reference: request.reference,
+            has_more: request.has_more(),
         };
         Ok(self.keys.seal().seal(&details, &self.config.origin)?)
     }

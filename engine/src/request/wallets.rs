@@ -1,6 +1,9 @@
 //! Wallets.
 
-use quittance_ledger::{AccountId, CurrencyCode, Name, Refusal, WalletId, WalletSnapshot};
+use quittance_ledger::{
+    AccountId, Allowance, AllowanceSnapshot, CurrencyCode, Limits, Name, Refusal, WalletId, WalletSettings,
+    WalletSnapshot,
+};
 use quittance_settlement::{Message, Ticket, WalletCommand};
 
 use super::{any_id, random_id};
@@ -58,10 +61,83 @@ impl Engine {
     /// Closes an empty wallet, for good. A repeat changes nothing.
     ///
     /// # Errors
-    /// The wallet is not the party's, or not empty.
+    /// The wallet is not the party's, or not empty, or a fee rule or rate names it.
     pub async fn close_wallet(&self, party: Party, wallet: WalletId) -> Result<WalletSnapshot, EngineError> {
+        self.check_party(party, wallet)?;
+        // Every payment that the rule is for would be refused.
+        if self.directory.is_in_use(wallet) {
+            return Err(Refusal::WalletInUse.into());
+        }
         self.command(party, wallet, WalletCommand::Close).await?;
         self.known_wallet(wallet).await
+    }
+
+    /// Lets nothing out of a wallet, and with `both_ways` nothing in but what comes back. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// The wallet is not known, or closed.
+    pub async fn freeze_wallet(
+        &self,
+        wallet: WalletId,
+        both_ways: bool,
+    ) -> Result<WalletSnapshot, EngineError> {
+        self.command(Party::Operator, wallet, WalletCommand::Freeze { both_ways }).await?;
+        self.known_wallet(wallet).await
+    }
+
+    /// Lets a frozen wallet take part again. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// The wallet is not known, or closed.
+    pub async fn unfreeze_wallet(&self, wallet: WalletId) -> Result<WalletSnapshot, EngineError> {
+        self.command(Party::Operator, wallet, WalletCommand::Unfreeze).await?;
+        self.known_wallet(wallet).await
+    }
+
+    /// Sets a wallet's bounds and limits. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// The wallet is not known or closed, or what it holds is out of the new bounds.
+    pub async fn configure_wallet(
+        &self,
+        wallet: WalletId,
+        settings: WalletSettings,
+    ) -> Result<WalletSnapshot, EngineError> {
+        self.command(Party::Operator, wallet, WalletCommand::Configure(Box::new(settings))).await?;
+        self.known_wallet(wallet).await
+    }
+
+    /// Sets the limits of an account over all its wallets of a currency. They count what is paid from now on, or since limits
+    /// were first set.
+    ///
+    /// # Errors
+    /// The account or the currency is not known.
+    pub async fn limit_account(
+        &self,
+        account: AccountId,
+        currency: CurrencyCode,
+        limits: Limits,
+    ) -> Result<AllowanceSnapshot, EngineError> {
+        self.account(account).await?;
+        self.directory.currency(currency).ok_or(Refusal::CurrencyUnknown)?;
+        let (done, waiting) = self.pending()?;
+        let message = Message::LimitAccount { account, currency, limits, ticket: TICKET };
+        self.router.deliver(message, Some(done));
+        waiting.durable().await?;
+        self.allowance(account, currency).await
+    }
+
+    /// The limits of an account over all its wallets of a currency, and what counts toward them.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn allowance(
+        &self,
+        account: AccountId,
+        currency: CurrencyCode,
+    ) -> Result<AllowanceSnapshot, EngineError> {
+        let known = self.router.allowance(account, currency).await?;
+        Ok(known.unwrap_or_else(|| Allowance::new(account, currency).snapshot()))
     }
 
     /// Sends a command to a wallet, and waits until its answer is durable.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use quittance_journal::{Log, LogError, LogReader, Position};
+use quittance_journal::{BlockHeader, Log, LogError, LogReader, Position};
 
 use super::end_mark::{EndMark, Mark};
 
@@ -61,6 +61,18 @@ impl JournalReader {
     }
 }
 
+impl JournalReader {
+    /// The position of the last record, or where its block begins if that can't be read.
+    pub(crate) fn end(&self) -> Result<Position, LogError> {
+        let Some((first, block)) = self.blocks.last().map_err(store_error)? else {
+            return Ok(Position::START);
+        };
+        let first =
+            first.as_ref().try_into().map_or(Position::START, |key| Position::new(u64::from_be_bytes(key)));
+        Ok(quittance_journal::Block::decode(&block).map_or(first, |block| block.last()))
+    }
+}
+
 impl LogReader for JournalReader {
     fn block_at(&self, position: Position) -> Result<Option<Vec<u8>>, LogError> {
         let key = position.get().to_be_bytes();
@@ -79,7 +91,7 @@ impl LogReader for JournalReader {
 /// Whether the block holds `position` or something after it. One that doesn't read is given out, so that whoever asked
 /// sees that it is damaged.
 fn reaches(block: &[u8], position: Position) -> bool {
-    quittance_journal::Block::decode(block).map_or(true, |block| block.last() >= position)
+    BlockHeader::read(block).map_or(true, |header| header.last() >= position)
 }
 
 fn store_error(error: impl std::error::Error + Send + Sync + 'static) -> LogError {

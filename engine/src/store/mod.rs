@@ -5,6 +5,7 @@
 //! these, such as the nonces that devices have used.
 
 mod end_mark;
+mod heads;
 mod history;
 mod journal;
 mod state;
@@ -16,12 +17,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
-use quittance_journal::Position;
+use quittance_journal::{Log, LogError, Position, TreeError};
 use tempfile::TempDir;
 
 use crate::folder;
 
-pub(crate) use history::{HistoryBatch, HistoryTree, Subject};
+pub(crate) use heads::HeadsTree;
+pub(crate) use history::{
+    Entry, EntryCounts, HistoryBatch, HistoryTree, Line, Opening, OpeningName, ReferenceHash, Subject,
+};
 pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
 
@@ -29,7 +33,7 @@ const END_FILE: &str = "END";
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
-const FORMAT_NUMBER: u32 = 1;
+const FORMAT_NUMBER: u32 = 2;
 /// Longer than any format file, to read no more than that of a file that is none.
 const MAX_FORMAT_FILE_BYTES: u64 = 64;
 
@@ -40,6 +44,9 @@ const SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
 /// How often, and how far apart, a lock is tried for.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// How much of a journal is copied before it is made durable.
+const COPIED_BYTES_PER_FLUSH: usize = 8 * 1_024 * 1_024;
 
 const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
 
@@ -54,6 +61,17 @@ pub enum StoreError {
         "the store {path} has format {found}, this version reads format {FORMAT_NUMBER}: use a newer version"
     )]
     NewerFormat {
+        /// The store.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// It was written by a version from before the first release.
+    #[error(
+        "the store {path} has format {found}, which this version can't read, it reads format {FORMAT_NUMBER}: use the \
+         version that wrote it, or choose another folder for a new store"
+    )]
+    OlderFormat {
         /// The store.
         path: PathBuf,
         /// Its format.
@@ -77,18 +95,27 @@ pub enum StoreError {
     /// The database is damaged, or failed.
     #[error("the store's database failed: {0}; if it is damaged, restore the store from a backup")]
     Database(#[from] sled::Error),
+    /// A block could not be written.
+    #[error(transparent)]
+    Journal(Box<LogError>),
     /// The journal ends before the end mark, or with another block.
     #[error(
         "the store is damaged: the journal's block at position {0} was on the disk and is not there as it was; \
          restore the store from a backup"
     )]
     BlocksLost(Position),
+    /// A store can't be made where something is.
+    #[error("there is something at {0} already: name a folder that is not there")]
+    Exists(PathBuf),
     /// The end mark is missing, or can't be read.
     #[error(
         "the store is damaged: {0} is missing or can't be read, so nobody can tell whether the journal is whole; \
          restore the store from a backup"
     )]
     EndMark(PathBuf),
+    /// The tree of blocks can't be used.
+    #[error("{0}; if the store is damaged, restore it from a backup")]
+    Heads(#[from] TreeError),
     /// A checkpoint or an index holds what can't be read.
     #[error("the store is damaged: a {0} in it can't be read; restore the store from a backup")]
     Unreadable(&'static str),
@@ -103,13 +130,14 @@ pub struct Store {
     blocks: sled::Tree,
     state: sled::Tree,
     history: sled::Tree,
+    heads: sled::Tree,
 }
 
 impl Store {
     /// Opens the store in the folder `path`, and makes one where there is nothing.
     ///
     /// # Errors
-    /// The folder holds something else, a store that is in use, damaged or of a newer format, or can't be written.
+    /// The folder holds something else, a store that is in use, damaged or of another format, or can't be written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if read_format(path)?.is_none() {
             create(path)?;
@@ -120,7 +148,7 @@ impl Store {
     /// Whether there is a store in the folder `path`. Touches nothing.
     ///
     /// # Errors
-    /// The folder holds something else, or a store of a newer format, or can't be read.
+    /// The folder holds something else, or a store of another format, or can't be read.
     pub fn is_at(path: &Path) -> Result<bool, StoreError> {
         Ok(read_format(path)?.is_some())
     }
@@ -197,7 +225,46 @@ impl Store {
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;
-        Ok(Self { path: path.to_owned(), database, database_file, blocks, state, history })
+        let heads = database.open_tree("heads")?;
+        Ok(Self { path: path.to_owned(), database, database_file, blocks, state, history, heads })
+    }
+
+    /// Makes a store in the folder `target`, which must not be there, with this one's journal up to the record at `end`, which
+    /// is the last one of a block. Checkpoints and index are made again when it is opened. Blocks that are added meanwhile do
+    /// not disturb it.
+    pub(crate) fn copy_journal(&self, target: &Path, end: Position) -> Result<(), StoreError> {
+        let name = target.file_name().ok_or_else(|| StoreError::Exists(target.to_owned()))?;
+        let mut unfinished = name.to_owned();
+        unfinished.push(".unfinished");
+        let unfinished = target.with_file_name(unfinished);
+        // A rename would take the place of an empty folder without a word.
+        if let Some(there) = [target, &unfinished].into_iter().find(|path| path.exists()) {
+            return Err(StoreError::Exists(there.to_owned()));
+        }
+        let copy = Self::open(&unfinished)?;
+        let failed = |error| StoreError::Journal(Box::new(error));
+        let mut writer = copy.journal_writer()?;
+        let mut bytes = 0_usize;
+        for entry in self.blocks.range(..=end.get().to_be_bytes()) {
+            let (first, block) = entry?;
+            let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
+            writer.append(Position::new(u64::from_be_bytes(first)), &block).map_err(failed)?;
+            bytes = bytes.saturating_add(block.len());
+            if bytes >= COPIED_BYTES_PER_FLUSH {
+                writer.flush().map_err(failed)?;
+                bytes = 0;
+            }
+        }
+        writer.flush().map_err(failed)?;
+        // So that it is not started with other keys either.
+        let mut batch = StateBatch::default();
+        batch.keys(&self.state().keys()?)?;
+        copy.state().write(batch)?;
+        copy.sync()?;
+        drop((writer, copy));
+        fs::rename(&unfinished, target).map_err(|error| io(target, error))?;
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_folder(parent.unwrap_or(Path::new(".")))
     }
 
     /// The writing end of the journal. There must be one at a time.
@@ -222,6 +289,10 @@ impl Store {
 
     pub(crate) fn history(&self) -> HistoryTree {
         HistoryTree::new(self.history.clone())
+    }
+
+    pub(crate) fn heads(&self) -> HeadsTree {
+        HeadsTree::new(self.heads.clone())
     }
 
     /// Cuts a wallet's checkpoint short, as no engine would.
@@ -334,6 +405,7 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
     let number = text.trim_end().strip_prefix(FORMAT_PREFIX).and_then(|number| number.parse().ok());
     match number {
         Some(FORMAT_NUMBER) => Ok(Some(FORMAT_NUMBER)),
+        Some(found) if found < FORMAT_NUMBER => Err(StoreError::OlderFormat { path: path.to_owned(), found }),
         Some(found) => Err(StoreError::NewerFormat { path: path.to_owned(), found }),
         None => Err(StoreError::NotAStore(path.to_owned())),
     }

@@ -4,6 +4,11 @@
 //! | --- | --- |
 //! | `w` wallet | its snapshot |
 //! | `r` wallet, request | what has become of the request |
+//! | `h` wallet, transfer | what has become of the hold that the transfer placed |
+//! | `f` wallet, transfer, leg | what the wallet gave back of the leg |
+//! | `l` account, currency | the account's limits, and what counts toward them |
+//! | `e` scope | the fee rule |
+//! | `x` currency, `/`, currency | the rate of conversion |
 //! | `a` account | the account |
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets and requests are written |
@@ -18,8 +23,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use quittance_journal::Position;
 use quittance_ledger::{
-    Account, AccountId, Currency, CurrencyCode, PaymentRequestId, RequestState, Timestamp, WalletId,
-    WalletSnapshot,
+    Account, AccountId, AllowanceSnapshot, BookEntry, Currency, CurrencyCode, EntryState, FeeRule, FeeScope,
+    LegId, PaymentRequestId, Rate, Timestamp, TransferId, WalletId, WalletSnapshot,
 };
 use quittance_settlement::Partition;
 use serde::Serialize;
@@ -39,7 +44,10 @@ pub(crate) struct StateBatch(sled::Batch);
 #[derive(Debug, Default)]
 pub(crate) struct StoredState {
     pub(crate) wallets: HashMap<WalletId, WalletSnapshot>,
-    pub(crate) requests: HashMap<WalletId, Vec<(PaymentRequestId, RequestState)>>,
+    pub(crate) entries: HashMap<WalletId, Vec<(BookEntry, EntryState)>>,
+    pub(crate) allowances: Vec<AllowanceSnapshot>,
+    pub(crate) fees: Vec<(FeeScope, FeeRule)>,
+    pub(crate) rates: Vec<Rate>,
     pub(crate) accounts: HashMap<AccountId, Account>,
     pub(crate) currencies: BTreeMap<CurrencyCode, (Currency, WalletId)>,
     /// By the partition's number. What is missing was never written.
@@ -85,13 +93,13 @@ impl StateTree {
                     let wallet: WalletSnapshot = decode("wallet", &value)?;
                     state.wallets.insert(wallet.id, wallet);
                 }
-                b'r' => {
-                    let (wallet, request) = rest.split_at_checked(16).ok_or(bad_key())?;
-                    let wallet = WalletId::from_bytes(sixteen(wallet)?).map_err(|_| bad_key())?;
-                    let request = PaymentRequestId::from_bytes(sixteen(request)?).map_err(|_| bad_key())?;
-                    let request_state = decode("payment request", &value)?;
-                    state.requests.entry(wallet).or_default().push((request, request_state));
+                b'r' | b'h' | b'f' => {
+                    let (wallet, entry, entry_state) = read_entry(*kind, rest, &value)?;
+                    state.entries.entry(wallet).or_default().push((entry, entry_state));
                 }
+                b'l' => state.allowances.push(decode("limit of an account", &value)?),
+                b'e' => state.fees.push(decode("fee rule", &value)?),
+                b'x' => state.rates.push(decode("rate", &value)?),
                 b'a' => {
                     let account: Account = decode("account", &value)?;
                     state.accounts.insert(account.id, account);
@@ -122,16 +130,52 @@ impl StateBatch {
         self.put(key(b'w', &[&wallet.id.to_bytes()]), wallet)
     }
 
-    /// What has become of a request; none where it was forgotten.
-    pub(crate) fn request(
+    /// An entry of a wallet's books; none where it was forgotten.
+    pub(crate) fn entry(
         &mut self,
         wallet: WalletId,
-        request: PaymentRequestId,
-        state: Option<&RequestState>,
+        entry: BookEntry,
+        state: Option<&EntryState>,
     ) -> Result<(), StoreError> {
-        let key = key(b'r', &[&wallet.to_bytes(), &request.to_bytes()]);
+        let key = entry_key(wallet, entry);
         match state {
-            Some(state) => self.put(key, state),
+            Some(EntryState::Request(state)) => self.put(key, state),
+            Some(EntryState::Hold(state)) => self.put(key, state),
+            Some(EntryState::Refund(state)) => self.put(key, state),
+            None => {
+                self.0.remove(key);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn allowance(&mut self, allowance: &AllowanceSnapshot) -> Result<(), StoreError> {
+        let currency = allowance.currency.as_str().as_bytes();
+        self.put(key(b'l', &[&allowance.account.to_bytes(), currency]), allowance)
+    }
+
+    /// A fee rule; none where it was taken away.
+    pub(crate) fn fee(&mut self, scope: FeeScope, rule: Option<&FeeRule>) -> Result<(), StoreError> {
+        let key = match &scope {
+            FeeScope::Currency(code) => key(b'e', &[b"c", code.as_str().as_bytes()]),
+            FeeScope::Wallet(wallet) => key(b'e', &[b"w", &wallet.to_bytes()]),
+        };
+        self.put_or_remove(key, rule.map(|rule| (scope, rule)))
+    }
+
+    /// A rate of conversion; none where it was taken away.
+    pub(crate) fn rate(
+        &mut self,
+        from: CurrencyCode,
+        to: CurrencyCode,
+        rate: Option<&Rate>,
+    ) -> Result<(), StoreError> {
+        self.put_or_remove(key(b'x', &[from.as_str().as_bytes(), b"/", to.as_str().as_bytes()]), rate)
+    }
+
+    fn put_or_remove(&mut self, key: Vec<u8>, value: Option<impl Serialize>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => self.put(key, &value),
             None => {
                 self.0.remove(key);
                 Ok(())
@@ -175,6 +219,34 @@ impl StateBatch {
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     std::iter::once(kind).chain(parts.iter().copied().flatten().copied()).collect()
+}
+
+fn entry_key(wallet: WalletId, entry: BookEntry) -> Vec<u8> {
+    let wallet = wallet.to_bytes();
+    match entry {
+        BookEntry::Request(id) => key(b'r', &[&wallet, &id.to_bytes()]),
+        BookEntry::Hold(id) => key(b'h', &[&wallet, &id.to_bytes()]),
+        BookEntry::Refund(id) => key(b'f', &[&wallet, &id.transfer.to_bytes(), &[id.leg]]),
+    }
+}
+
+fn read_entry(kind: u8, rest: &[u8], value: &[u8]) -> Result<(WalletId, BookEntry, EntryState), StoreError> {
+    let (wallet, rest) = rest.split_at_checked(16).ok_or(bad_key())?;
+    let (id, rest) = rest.split_at_checked(16).ok_or(bad_key())?;
+    let (wallet, id) = (WalletId::from_bytes(sixteen(wallet)?).map_err(|_| bad_key())?, sixteen(id)?);
+    let transfer = || TransferId::from_bytes(id).map_err(|_| bad_key());
+    Ok(match (kind, rest) {
+        (b'r', []) => {
+            let id = PaymentRequestId::from_bytes(id).map_err(|_| bad_key())?;
+            (wallet, BookEntry::Request(id), EntryState::Request(decode("payment request", value)?))
+        }
+        (b'h', []) => (wallet, BookEntry::Hold(transfer()?), EntryState::Hold(decode("hold", value)?)),
+        (b'f', [leg]) => {
+            let id = LegId { transfer: transfer()?, leg: *leg };
+            (wallet, BookEntry::Refund(id), EntryState::Refund(decode("refund", value)?))
+        }
+        _ => return Err(bad_key()),
+    })
 }
 
 fn sixteen(bytes: &[u8]) -> Result<[u8; 16], StoreError> {

@@ -83,8 +83,13 @@ impl Asked {
 
     /// The body as JSON. The route has no query parameters then.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        self.json_with(&[])
+    }
+
+    /// As [`Asked::json`], where these members may be objects or lists.
+    pub(crate) fn json_with<T: DeserializeOwned>(&self, nested: &[&str]) -> Result<T, Problem> {
         self.no_query()?;
-        read_json(&self.parts.headers, &self.body)
+        read_json(&self.parts.headers, &self.body, nested)
     }
 
     /// The query parameters. The route has no body then.
@@ -119,6 +124,11 @@ pub(crate) fn no_query(uri: &Uri) -> Result<(), Problem> {
 /// Sees that a request of anyone has neither a query nor a body. Nothing of a body is waited for.
 pub(crate) fn bare(request: &Request) -> Result<(), Problem> {
     no_query(request.uri())?;
+    no_body(request)
+}
+
+/// Takes a request that anyone may make only without a body.
+pub(crate) fn no_body(request: &Request) -> Result<(), Problem> {
     if request.body().is_end_stream() { Ok(()) } else { Err(Problem::body_unexpected().closing()) }
 }
 

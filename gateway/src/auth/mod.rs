@@ -8,6 +8,6 @@ mod nonce_file;
 pub(crate) mod nonces;
 mod operator;
 
-pub(crate) use asked::{Asked, Presented, bare, no_query};
+pub(crate) use asked::{Asked, Presented, bare, no_body, no_query};
 pub(crate) use caller::Caller;
 pub(crate) use device::{NEW_DEVICE, check_signature};

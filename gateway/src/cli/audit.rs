@@ -1,28 +1,68 @@
-//! `quittance audit`: reads a stopped store and says whether everything in it holds.
+//! `quittance audit`: reads a store and says whether everything in it holds.
+//!
+//! The store of a stopped server is read from a copy. A server that runs is asked for a snapshot of its journal, which is read
+//! on the same machine.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use quittance_barcode::Origin;
 use quittance_engine::AuditReport;
 
 use super::CliError;
+use crate::client::Client;
 
 /// What to audit.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The store is copied to the folder for temporary files and read there: set TMPDIR to where there is room \
+    after_help = "Give the folder of a stopped server's store, or --live with the URL of a server that runs on this machine: it \
+                  makes a snapshot of its journal beside its store, which stays there. The store is copied to the folder for temporary files and read there: set TMPDIR to where there is room \
                   for it. Exits with 0 if everything holds, and with 1 and the breach on stderr if it does not."
 )]
 pub(super) struct AuditArgs {
-    /// The folder of the store; its server must be stopped
-    #[arg(value_name = "DIR")]
-    store: PathBuf,
+    /// The folder of the store, whose server must be stopped, or of a snapshot
+    #[arg(value_name = "DIR", required_unless_present = "live", conflicts_with = "live")]
+    store: Option<PathBuf>,
+    /// The URL of a server that runs on this machine, to audit a snapshot of it
+    #[arg(long, value_name = "URL", requires = "operator_key")]
+    live: Option<String>,
+    /// The file of that server's operator key
+    #[arg(long, value_name = "FILE")]
+    operator_key: Option<PathBuf>,
+    /// The server's public origin, to check every device's signature of what it moved as well
+    #[arg(long, value_name = "URL")]
+    origin: Option<Origin>,
+    /// Say on stderr how far it has come
+    #[arg(long)]
+    progress: bool,
 }
 
-pub(super) fn run(args: &AuditArgs) -> Result<(), CliError> {
-    let report = quittance_engine::audit(&args.store)?;
+pub(super) async fn run(args: &AuditArgs) -> Result<(), CliError> {
+    let store = match (&args.store, &args.live, &args.operator_key) {
+        (Some(store), ..) => store.clone(),
+        (None, Some(url), Some(key)) => snapshot(url, key).await?,
+        (None, ..) => return Err("give the folder of a store, or --live and --operator-key".into()),
+    };
+    let (shows_progress, origin) = (args.progress, args.origin.clone());
+    let audited = tokio::task::spawn_blocking(move || {
+        quittance_engine::audit_with(&store, origin.as_ref(), &mut |progress| {
+            if shows_progress {
+                eprintln!("position {} of {}", progress.position, progress.tip);
+            }
+        })
+    });
+    let report = audited.await??;
     std::io::stdout().lock().write_all(text(&report).as_bytes())?;
     Ok(())
+}
+
+async fn snapshot(url: &str, key: &Path) -> Result<PathBuf, CliError> {
+    let shown = key.display();
+    let key = std::fs::read_to_string(key).map_err(|error| format!("{shown} can't be read: {error}"))?;
+    let operator = Client::new(url).operator(key.trim());
+    let made = operator.make_snapshot().await?;
+    eprintln!("snapshot at position {} in {}", made.position, made.folder);
+    Ok(made.folder.into())
 }
 
 fn text(report: &AuditReport) -> String {

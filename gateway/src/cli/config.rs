@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use quittance_barcode::Origin;
+use quittance_barcode::{EmvProfile, Origin};
 use quittance_engine::EngineConfig;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub(super) struct Config {
     pub(super) id_window_hours: u64,
     pub(super) checkpoint_seconds: u64,
     pub(super) body_timeout_seconds: u64,
+    pub(super) emv_country: String,
+    pub(super) emv_city: String,
+    pub(super) emv_category_code: String,
     pub(super) log: String,
 }
 
@@ -50,6 +53,9 @@ impl Default for Config {
             id_window_hours: 24,
             checkpoint_seconds: 10,
             body_timeout_seconds: 15,
+            emv_country: "ZZ".to_owned(),
+            emv_city: "UNKNOWN".to_owned(),
+            emv_category_code: "0000".to_owned(),
             log: "info".to_owned(),
         }
     }
@@ -87,10 +93,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The limits of the server.
-    pub(super) fn server(&self) -> ServerSettings {
+    /// The limits of the server, and what barcodes of the EMV form say of its merchants.
+    pub(super) fn server(&self) -> Result<ServerSettings, CliError> {
         let body_timeout = Duration::from_secs(self.body_timeout_seconds);
-        ServerSettings { body_timeout, ..ServerSettings::default() }
+        let emv = EmvProfile::new(&self.emv_country, &self.emv_city, &self.emv_category_code)
+            .map_err(|error| format!("a setting that begins with emv_ is wrong: {error}"))?;
+        Ok(ServerSettings { body_timeout, emv, ..ServerSettings::default() })
     }
 
     fn check(&self) -> Result<(), CliError> {
@@ -174,7 +182,7 @@ mod tests {
         let ours = Config::default().engine(Config::default().listen).unwrap();
         assert_eq!(format!("{ours:?}"), format!("{engine:?}"));
         let server = ServerSettings::default();
-        assert_eq!(format!("{:?}", Config::default().server()), format!("{server:?}"));
+        assert_eq!(format!("{:?}", Config::default().server().unwrap()), format!("{server:?}"));
     }
 
     #[test]
@@ -203,6 +211,8 @@ mod tests {
         let listen = Config::default().listen;
         assert!(Config { shards: 0, ..Config::default() }.engine(listen).is_err());
         assert!(Config { checkpoint_seconds: 0, ..Config::default() }.engine(listen).is_err());
+        let error = Config { emv_country: "Germany".to_owned(), ..Config::default() }.server().unwrap_err();
+        assert!(error.to_string().contains("emv_") && error.to_string().contains("country"), "{error}");
         for nowhere in ["0.0.0.0:80", "[::1]:80"] {
             let error = Config::default().engine(nowhere.parse().unwrap()).unwrap_err();
             assert!(error.to_string().contains("public_origin"));

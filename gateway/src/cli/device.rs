@@ -4,10 +4,14 @@
 //! published when the device was paired.
 
 mod barcode;
+mod books;
+mod convert;
 mod follow;
+mod holds;
 mod home;
 mod pay;
 mod pin;
+mod refund;
 mod tell;
 
 use std::io::Write as _;
@@ -15,17 +19,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use quittance_barcode::Origin;
-use quittance_ledger::{CurrencyCode, KeyAlgorithm, Timestamp, Usage, WalletId};
+use quittance_ledger::{CurrencyCode, KeyAlgorithm, Timestamp, TransferId, Usage, WalletId};
 
 use super::CliError;
 use super::drawing::Drawing;
 use super::till::Algorithm;
-use crate::client::{
-    Client, Direction, NewDevice, NewPaymentRequest, NewWallet, WalletStatus, rfc3339, unix_millis,
-};
+use crate::client::{Client, NewDevice, NewPaymentRequest, NewWallet, WalletStatus, rfc3339, unix_millis};
 use barcode::Scanned;
 use home::{Home, NewHome, Paired};
-use tell::{Shown, line, told, transfer_line};
+use tell::{Shown, line, told, wallet_lines};
 
 type Outcome<T> = Result<T, CliError>;
 
@@ -86,6 +88,29 @@ enum Task {
                             where no answer came, repeat the command with --id, and it is paid once at most."
     )]
     Pay(pay::PayArgs),
+    /// Set units aside for what a barcode asks for; asks for the PIN
+    Hold(holds::HoldArgs),
+    /// Take units that were set aside for one of this account's wallets
+    Capture(holds::CaptureArgs),
+    /// Let go what is left of a hold
+    Release {
+        /// The hold's id
+        hold: TransferId,
+    },
+    /// Give back what was paid to one of this account's wallets; asks for the PIN
+    Refund(refund::RefundArgs),
+    /// Convert units into another currency, at the rate in force; asks for the PIN
+    Convert(convert::ConvertArgs),
+    /// Save a wallet's statement to a file
+    Statement(books::StatementArgs),
+    /// Save a transfer's receipt to a file
+    Receipt {
+        /// The transfer's id
+        transfer: TransferId,
+        /// The file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Fetch a certificate with which quittance till makes barcodes offline, with this device's key
     Certificate {
         /// The wallet that is to be paid
@@ -159,6 +184,13 @@ pub(super) async fn run(args: DeviceArgs) -> Outcome<()> {
         Task::Request(asked) => request(&home.client()?, asked).await,
         Task::Show { barcode } => Scanned::new(barcode, &home)?.show(Timestamp::from_millis(unix_millis())),
         Task::Pay(payment) => pay::run(payment, &home).await,
+        Task::Hold(placed) => holds::place(placed, &home).await,
+        Task::Capture(taken) => holds::capture(taken, &home).await,
+        Task::Release { hold } => holds::release(*hold, &home).await,
+        Task::Refund(given) => refund::run(given, &home).await,
+        Task::Convert(converted) => convert::run(converted, &home).await,
+        Task::Statement(asked) => books::save_statement(asked, &home).await,
+        Task::Receipt { transfer, out } => books::save_receipt(*transfer, out, &home).await,
         Task::Certificate { wallet, out } => fetch_certificate(&home, *wallet, out.as_deref()).await,
         Task::RefreshKeys => refresh_keys(&home).await,
         Task::Events(followed) => follow::run(followed, &home.client()?).await,
@@ -216,9 +248,15 @@ async fn list_wallets(client: &Client) -> Outcome<()> {
     }
     for wallet in wallets {
         let name = wallet.name.as_deref().map(|name| format!("  {}", Shown(name))).unwrap_or_default();
-        let closed = if wallet.status == WalletStatus::Closed { "  closed" } else { "" };
+        let status = match wallet.status {
+            WalletStatus::Open => "",
+            WalletStatus::Frozen | WalletStatus::FrozenBothWays => "  frozen",
+            WalletStatus::Closed => "  closed",
+        };
         let posted = Shown(&wallet.display.posted).to_string();
-        line(format_args!("{}  {posted:>16}{closed}{name}", wallet.id))?;
+        let held = Shown(&wallet.display.held);
+        let held = if wallet.held == 0 { String::new() } else { format!("  {held} set aside") };
+        line(format_args!("{}  {posted:>16}{held}{status}{name}", wallet.id))?;
     }
     Ok(())
 }
@@ -235,8 +273,7 @@ async fn list_transfers(client: &Client, wallet: WalletId, limit: u32) -> Outcom
         let page = client.transfers(wallet, Some(size), before.as_ref()).await;
         let page = page.map_err(|error| told(&error))?;
         for transfer in &page.transfers {
-            let direction = if transfer.payer == wallet { Direction::Outgoing } else { Direction::Incoming };
-            line(transfer_line(transfer, direction))?;
+            wallet_lines(transfer, wallet).try_for_each(line)?;
         }
         left = left.saturating_sub(u32::from(size));
         before = page.next;

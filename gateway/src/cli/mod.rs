@@ -8,6 +8,7 @@ mod drawing;
 mod key_file;
 pub mod serve;
 pub mod till;
+mod verify;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -36,6 +37,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Check a stopped store against every invariant, without changing it
     Audit(audit::AuditArgs),
+    /// Check a receipt offline, with the server's public keys alone
+    Verify(verify::VerifyArgs),
+    /// Check offline that two signed heads are of one history, of which nothing was rewritten
+    CompareHeads(verify::CompareHeadsArgs),
     /// Be a phone or a till: pair, ask for payments, pay, follow events
     Device(device::DeviceArgs),
     /// Make a payment barcode offline, with a till's own key
@@ -78,7 +83,9 @@ fn run(command: Command) -> Result<(), CliError> {
             Command::Demo(args) => demo::run(args).await,
             Command::Device(args) => device::run(args).await,
             Command::Till(args) => till::run(args).await,
-            Command::Audit(args) => audit::run(&args),
+            Command::Audit(args) => audit::run(&args).await,
+            Command::Verify(args) => verify::run(&args),
+            Command::CompareHeads(args) => verify::compare_heads(&args),
             Command::NewId => {
                 writeln!(std::io::stdout(), "{}", crate::client::new_transfer_id()?)?;
                 Ok(())

@@ -134,7 +134,7 @@ async fn start_with(config: Config) -> Result<Running, CliError> {
         format!("can't listen at {}: {error}; choose another with --listen", config.listen)
     })?;
     let address = listener.local_addr()?;
-    let (settings, limits) = (config.engine(address)?, config.server());
+    let (settings, limits) = (config.engine(address)?, config.server()?);
     let (keys_folder, store) = (config.keys, config.store);
     let (engine, nonces, operator_key_file, operator_key) = tokio::task::spawn_blocking(move || {
         // A store that is in use has its keys: new ones in the place of lost ones would only hide the loss.

@@ -149,6 +149,7 @@ pub(super) fn make_barcode(
         expires_at: Some(Timestamp::from_secs(expires_at.as_secs())),
         payee_name: certified.payee_name,
         reference,
+        has_more: false,
     };
     Ok(certified.certificate.seal(signer, &details)?)
 }

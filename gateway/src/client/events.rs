@@ -23,6 +23,9 @@ const MAX_SILENCE: Duration = Duration::from_secs(50);
 /// The most bytes of one event.
 const MAX_EVENT_BYTES: usize = 64 * 1_024;
 
+/// What the names of the events begin with that tell of a transfer.
+const TRANSFER_EVENTS: &str = "transfer.";
+
 /// An event of a stream, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEvent {
@@ -101,12 +104,18 @@ impl Client {
 }
 
 impl EventStream {
-    /// The next transfer, or none once the server has ended the stream.
+    /// The next transfer, or none once the server has ended the stream. What else the account is told of is passed over.
     ///
     /// # Errors
     /// The connection broke, nothing came for too long, or what came is not what API.md says.
     pub async fn next(&mut self) -> Result<Option<Notice>, ClientError> {
-        let Some(event) = self.next_event().await? else { return Ok(None) };
+        let event = loop {
+            match self.next_event().await? {
+                Some(event) if event.name.starts_with(TRANSFER_EVENTS) => break event,
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        };
         let unexpected = |reason| ClientError::Unexpected { status: http::StatusCode::OK, reason };
         let id = event.id.as_deref().and_then(|id| id.parse().ok());
         let position = id.ok_or_else(|| unexpected(format!("an event has the id {:?}", event.id)))?;

@@ -6,35 +6,50 @@
 //!
 //! A request that went unanswered is not sent again here: whoever asked knows whether its id makes that safe.
 
+mod books;
+mod conversions;
 mod error;
 mod events;
+mod holds;
 mod identity;
 mod instant;
 mod objects;
+mod payments;
+mod refunds;
 mod request;
 mod routes;
+mod rules;
+mod statement;
 mod transport;
 
+pub use books::{PastBalance, Statement, StatementFormat, StatementLine, StatementQuery};
+pub use conversions::{Money, NewQuote, NewRate, Quote, QuoteAmount, Rate};
 pub use error::{ClientError, ProblemDetails};
 pub use events::{EventStream, Notice, StreamEvent};
+pub use holds::{Capture, Hold, HoldStatus, NewHold};
 pub use identity::{
     NEW_DEVICE_KEY_ID, Stamp, new_nonce, new_request_id, new_signer, new_transfer_id, time_ordered_bytes,
 };
 pub use instant::{rfc3339, unix_millis};
 pub use objects::{
-    Account, AccountOpened, Barcode, BarcodeSealer, Currency, Cursor, Decoded, Device, DevicePaired,
-    Direction, Display, Health, Notification, Pairing, PairingBarcode, PaymentRequest, PinState,
-    PublishedKey, PublishedKeys, RefusalNote, RequestStatus, TillCertificateIssued, Transfer, TransferPage,
-    TransferPurpose, TransferStatus, Wallet, WalletStatus,
+    Account, AccountOpened, Authority, Barcode, BarcodeSealer, Currency, Cursor, Decoded, DecodedMore,
+    Device, DevicePaired, Direction, Display, Health, Invoice, LegName, LimitsLeft, Notification, Pairing,
+    PairingBarcode, PaymentRequest, PinState, PublishedKey, PublishedKeys, RefusalNote, RequestStatus,
+    Snapshot, SplitPart, TillCertificateIssued, Transfer, TransferLeg, TransferPage, TransferPurpose,
+    TransferStatus, Wallet, WalletStatus,
 };
+pub use payments::{Ask, LinePayment, PaymentLine, RequestName, RequestPage, SeveralPayments};
+pub use refunds::{Adjustment, AdjustmentLeg, Refund, Reversal};
 pub use request::{
     BarcodeFormat, BarcodeLook, NewAccount, NewDevice, NewPaymentRequest, NewWallet, Payment, UnitsMovement,
 };
+pub use rules::{AccountLimits, Credits, Fee, FeeScope, NewFee, NewLimits, NewSettings};
 pub use transport::{Body, Prepared, Response};
 
 use std::sync::Arc;
 
-use quittance_barcode::DeviceSigner;
+use parking_lot::Mutex;
+use quittance_barcode::{DeviceSigner, Origin, ServerKeys};
 use quittance_ledger::DeviceId;
 
 use transport::Connections;
@@ -45,6 +60,8 @@ pub struct Client {
     connections: Connections,
     /// The server's origin in lower case, without a slash at its end.
     origin: Arc<str>,
+    /// What barcodes are verified with before they are paid, once it was needed.
+    keys: Arc<Mutex<Option<(Origin, ServerKeys)>>>,
     who: Who,
 }
 
@@ -71,7 +88,7 @@ impl Client {
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         let origin = base_url.trim_end_matches('/').to_ascii_lowercase().into();
-        Self { connections: Connections::new(), origin, who: Who::Anyone }
+        Self { connections: Connections::new(), origin, keys: Arc::default(), who: Who::Anyone }
     }
 
     /// The same client as the operator.

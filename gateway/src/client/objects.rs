@@ -5,10 +5,16 @@
 use data_encoding::BASE64URL_NOPAD;
 use quittance_barcode::{BarcodeError, Origin, ServerKeys};
 use quittance_ledger::{
-    AccountId, AccountKind, CurrencyCode, DeviceId, KeyAlgorithm, PaymentRequestId, TransferId, Usage,
-    WalletId,
+    AccountId, AccountKind, CurrencyCode, DeviceId, KeyAlgorithm, PaymentKind, PaymentRequestId, TransferId,
+    Usage, WalletId,
 };
 use serde::{Deserialize, Deserializer, Serialize};
+
+mod transfers;
+
+pub use transfers::{
+    Authority, LegName, RefusalNote, Transfer, TransferLeg, TransferPurpose, TransferStatus,
+};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -129,24 +135,53 @@ pub struct Wallet {
     pub currency: CurrencyCode,
     /// What it is called.
     pub name: Option<String>,
-    /// Open or closed.
+    /// Whether it may be used.
     pub status: WalletStatus,
     /// What it holds in minor units, as of the last durable block.
     pub posted: i64,
-    /// What of it may be spent.
+    /// What of it is set aside.
+    pub held: i64,
+    /// What of it may be spent, beside an overdraft.
     pub available: i64,
-    /// Both for a person to read.
+    /// All three for a person to read.
     pub display: Display,
+    /// How far below zero it may go.
+    pub overdraft: Option<u64>,
+    /// The most it may hold.
+    pub ceiling: Option<u64>,
+    /// How much may be paid out of it.
+    pub limits: LimitsLeft,
+    /// The time zone whose days and months the limits are of.
+    pub time_zone: String,
 }
 
 /// Whether a wallet may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum WalletStatus {
     /// It may.
     Open,
+    /// It is paid, and pays nothing.
+    Frozen,
+    /// It pays nothing, and is paid nothing but what comes back.
+    FrozenBothWays,
     /// It may not, ever again.
     Closed,
+}
+
+/// How much may be paid, in minor units. What has no limit is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct LimitsLeft {
+    /// At once.
+    pub per_payment: Option<u64>,
+    /// In a day.
+    pub per_day: Option<u64>,
+    /// In a month.
+    pub per_month: Option<u64>,
+    /// What is left of it today.
+    pub left_day: Option<u64>,
+    /// What is left of it this month.
+    pub left_month: Option<u64>,
 }
 
 /// A wallet's balances for a person to read.
@@ -154,6 +189,8 @@ pub enum WalletStatus {
 pub struct Display {
     /// What it holds.
     pub posted: String,
+    /// What of it is set aside.
+    pub held: String,
     /// What of it may be spent.
     pub available: String,
 }
@@ -186,22 +223,62 @@ pub struct PaymentRequest {
     pub reference: Option<String>,
     /// What the payment is for.
     pub description: Option<String>,
+    /// What kind of payment it is.
+    pub kind: PaymentKind,
     /// What has become of it.
     pub status: RequestStatus,
     /// The transfer that paid it.
     pub paid_by: Option<TransferId>,
+    /// The transfer that set units aside for it.
+    pub held_by: Option<TransferId>,
+    /// How much of it was paid.
+    pub paid: u64,
+    /// What is left to pay of it, if it says how much.
+    pub remaining: Option<u64>,
+    /// The one account that may pay it.
+    pub payer: Option<AccountId>,
+    /// What of the payment is passed on.
+    pub splits: Vec<SplitPart>,
+    /// What only a bill has.
+    pub invoice: Option<Invoice>,
+    /// Amounts that whoever gives may choose from.
+    pub suggestions: Vec<u64>,
     /// Its barcode.
     pub barcode: Barcode,
 }
 
+/// A part of a payment that its payee passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitPart {
+    /// To which wallet.
+    pub wallet: WalletId,
+    /// How many minor units.
+    pub amount: u64,
+}
+
+/// What only a bill has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Its number in the payee's books.
+    pub number: String,
+    /// When it should be paid by.
+    pub due_at: String,
+}
+
 /// What has become of a payment request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum RequestStatus {
     /// It may be paid.
     Open,
+    /// Some of it was paid, and the rest may be.
+    PartlyPaid,
+    /// It was to be paid before, and still may be.
+    Overdue,
     /// It was paid.
     Paid,
+    /// Units were set aside for it.
+    Held,
     /// Its payee withdrew it.
     Cancelled,
     /// Its time is over.
@@ -244,6 +321,31 @@ pub struct Decoded {
     pub sealed_by: BarcodeSealer,
     /// What it says.
     pub text: String,
+    /// Whether the server knows more of the request than the barcode says.
+    pub has_more: bool,
+    /// What it knows.
+    pub more: Option<DecodedMore>,
+}
+
+/// What the server knows of a request beside what its barcode says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DecodedMore {
+    /// What kind of payment it is.
+    pub kind: PaymentKind,
+    /// How often it may be paid.
+    pub usage: Usage,
+    /// The one account that may pay it.
+    pub payer: Option<AccountId>,
+    /// How much of it was paid.
+    pub paid: u64,
+    /// What is left to pay of it, if it says how much.
+    pub remaining: Option<u64>,
+    /// What of the payment is passed on.
+    pub splits: Vec<SplitPart>,
+    /// What only a bill has.
+    pub invoice: Option<Invoice>,
+    /// Amounts that whoever gives may choose from.
+    pub suggestions: Vec<u64>,
 }
 
 /// Who sealed a barcode.
@@ -271,73 +373,6 @@ pub struct TillCertificateIssued {
     pub device: DeviceId,
     /// When it ends.
     pub expires_at: String,
-}
-
-/// A transfer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Transfer {
-    /// Its id.
-    pub id: TransferId,
-    /// Whether it moved anything.
-    pub status: TransferStatus,
-    /// Why it did not.
-    pub refusal: Option<RefusalNote>,
-    /// Where it is in the journal.
-    pub position: u64,
-    /// When it was decided.
-    pub at: String,
-    /// What for.
-    pub purpose: TransferPurpose,
-    /// The wallet that pays.
-    pub payer: WalletId,
-    /// The wallet that is paid.
-    pub payee: WalletId,
-    /// Who is paid.
-    pub payee_name: Option<String>,
-    /// How many minor units.
-    pub amount: u64,
-    /// Of what.
-    pub currency: CurrencyCode,
-    /// The amount for a person to read.
-    pub display: String,
-    /// The payment request it pays.
-    pub request: Option<PaymentRequestId>,
-    /// What ties it to the payee's books.
-    pub reference: Option<String>,
-}
-
-/// Whether a transfer moved anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TransferStatus {
-    /// It did.
-    Settled,
-    /// A rule said no.
-    Refused,
-}
-
-/// What a transfer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TransferPurpose {
-    /// Units enter.
-    Issue,
-    /// Units leave.
-    Redemption,
-    /// A payment request is paid.
-    Payment,
-}
-
-/// Why a transfer moved nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct RefusalNote {
-    /// The problem's type.
-    #[serde(rename = "type")]
-    pub problem_type: String,
-    /// The type in words.
-    pub title: String,
-    /// What was amiss.
-    pub detail: String,
 }
 
 /// A page of a wallet's history.
@@ -393,6 +428,15 @@ pub enum Direction {
     Incoming,
     /// Away from it.
     Outgoing,
+}
+
+/// A copy of the journal that the server made on its machine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Snapshot {
+    /// Where it is.
+    pub folder: String,
+    /// Up to which record it goes.
+    pub position: u64,
 }
 
 /// The server's keys for barcodes.

@@ -1,9 +1,12 @@
 //! What is sent: the members of bodies, and of the queries that have several.
 
 use quittance_ledger::{
-    AccountId, AccountKind, CurrencyCode, DeviceId, PaymentRequestId, TransferId, Usage, WalletId,
+    AccountId, AccountKind, CurrencyCode, DeviceId, PaymentKind, PaymentRequestId, TransferId, Usage,
+    WalletId,
 };
 use serde::Serialize;
+
+use super::objects::{Invoice, SplitPart};
 
 /// An account to be opened.
 #[derive(Clone, Debug, Serialize)]
@@ -81,13 +84,41 @@ pub struct NewPaymentRequest<'a> {
     /// What the payment is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
+    /// What kind of payment it is; a standard one, if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PaymentKind>,
+    /// The one account that may pay it, and is told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payer: Option<AccountId>,
+    /// What of the payment is passed on.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub splits: &'a [SplitPart],
+    /// What only a bill has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Invoice>,
+    /// Amounts that whoever gives may choose from.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub suggestions: &'a [u64],
 }
 
 impl NewPaymentRequest<'_> {
     /// A one-time request with nothing but what must be there.
     #[must_use]
     pub const fn of(amount: Option<u64>, currency: CurrencyCode) -> Self {
-        Self { id: None, amount, currency, usage: None, expires_at: None, reference: None, description: None }
+        Self {
+            id: None,
+            amount,
+            currency,
+            usage: None,
+            expires_at: None,
+            reference: None,
+            description: None,
+            kind: None,
+            payer: None,
+            splits: &[],
+            invoice: None,
+            suggestions: &[],
+        }
     }
 }
 
@@ -162,6 +193,15 @@ impl BarcodeLook {
         let pixels = self.module_pixels.map(|pixels| format!("module_pixels={pixels}"));
         query([format, correction, pixels])
     }
+}
+
+/// A value of a query, whatever it holds.
+pub(super) fn encoded(value: &str) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(byte);
+    let write = |byte: u8| {
+        if is_plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    value.bytes().map(write).collect()
 }
 
 /// The query of these parameters, with its question mark; nothing where there are none.

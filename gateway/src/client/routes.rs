@@ -5,7 +5,8 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use http::Method;
 use hyper::body::Bytes;
-use quittance_barcode::{DeviceSigner, Origin, ServerKeys};
+use quittance_barcode::{DeviceSigner, Origin, ServerKeys, VerifiedBarcode};
+use quittance_journal::{ConsistencyProof, SignedHead};
 use quittance_ledger::{AccountId, CurrencyCode, DeviceId, PaymentRequestId, TransferId, WalletId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,8 @@ use super::error::ClientError;
 use super::identity::NEW_DEVICE_KEY_ID;
 use super::objects::{
     Account, AccountOpened, Currency, CurrencyList, Cursor, Decoded, DevicePaired, Health, Pairing,
-    PaymentRequest, PublishedKeys, TillCertificateIssued, Transfer, TransferPage, Wallet, WalletList,
+    PaymentRequest, PublishedKeys, Snapshot, TillCertificateIssued, Transfer, TransferPage, Wallet,
+    WalletList,
 };
 use super::request::{
     BarcodeLook, NewAccount, NewDevice, NewPaymentRequest, NewTillCertificate, NewWallet, Payment,
@@ -24,21 +26,45 @@ use super::request::{
 };
 use super::transport::Body;
 
-type Answer<T> = Result<T, ClientError>;
+pub(super) type Answer<T> = Result<T, ClientError>;
 
 /// Every method asks the server for one thing. What it refuses is [`ClientError::Problem`].
 #[expect(clippy::missing_errors_doc, reason = "each fails as the type's own words say, and in no other way")]
 impl Client {
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         self.request(Method::GET, path, Body::empty()).await?.json()
     }
 
-    async fn delete<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         self.request(Method::DELETE, path, Body::empty()).await?.json()
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
+    /// Makes a snapshot of the journal on the server's machine.
+    pub async fn make_snapshot(&self) -> Answer<Snapshot> {
+        self.request(Method::POST, "/v1/snapshots", Body::empty()).await?.json()
+    }
+
+    /// The journal's end, signed.
+    pub async fn latest_head(&self) -> Answer<SignedHead> {
+        self.get("/v1/heads/latest").await
+    }
+
+    /// What shows that a head of `from` blocks is the beginning of one of `to`.
+    pub async fn consistency(&self, from: u64, to: u64) -> Answer<ConsistencyProof> {
+        self.get(&format!("/v1/heads/consistency?from={from}&to={to}")).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
         self.request(Method::POST, path, Body::json(body)?).await?.json()
+    }
+
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answer<T> {
+        self.request(Method::PUT, path, Body::json(body)?).await?.json()
+    }
+
+    /// Removes what leaves nothing to tell of.
+    pub(super) async fn remove(&self, path: &str) -> Answer<()> {
+        self.request(Method::DELETE, path, Body::empty()).await?.success().map(drop)
     }
 
     async fn post_nothing<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
@@ -223,9 +249,20 @@ impl Client {
         self.request(Method::POST, "/v1/barcodes/decode", body).await?.json()
     }
 
-    /// Pays what a barcode asks for.
+    /// Pays what a barcode asks for. It is verified first, with the server's keys, which are fetched where they are not
+    /// known: a device signs for nothing that it can't read.
     pub async fn pay(&self, payment: &Payment<'_>) -> Answer<Transfer> {
-        self.post("/v1/transfers", payment).await
+        self.request(Method::POST, "/v1/transfers", self.payment_body(payment).await?).await?.json()
+    }
+
+    /// The body of a payment of a barcode, with this device's word on it.
+    pub async fn payment_body(&self, payment: &Payment<'_>) -> Answer<Body> {
+        Body::json(&self.signed(payment).await?)
+    }
+
+    /// Pays what a barcode asks for that was verified already.
+    pub async fn pay_verified(&self, payment: &Payment<'_>, barcode: &VerifiedBarcode) -> Answer<Transfer> {
+        self.post("/v1/transfers", &self.signed_for(payment, Some(barcode))).await
     }
 
     /// A transfer.

@@ -73,6 +73,12 @@ impl Body {
     pub fn raw(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         Self { content_type: Some(content_type), bytes: bytes.into() }
     }
+
+    /// What is sent.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// An answer, whatever it says.

@@ -1,7 +1,7 @@
 //! What can be wrong with a barcode, as problems.
 
 use http::StatusCode;
-use quittance_barcode::BarcodeError;
+use quittance_barcode::{BarcodeError, EmvError};
 
 use super::Problem;
 
@@ -28,9 +28,19 @@ impl From<BarcodeError> for Problem {
                 "/text",
                 "update the server, or ask the payee for a barcode of version 1",
             ),
-            BarcodeError::Malformed(_) => {
+            BarcodeError::Emv(EmvError::OtherScheme) => {
+                (S::UNPROCESSABLE_ENTITY, "not-a-barcode", "Not a payment barcode", "/text", SCAN_AGAIN)
+            }
+            BarcodeError::Malformed(_) | BarcodeError::Emv(_) => {
                 (S::UNPROCESSABLE_ENTITY, "barcode-malformed", "The barcode is damaged", "/text", SCAN_AGAIN)
             }
+            BarcodeError::AlteredEmv(_) => (
+                S::UNPROCESSABLE_ENTITY,
+                "barcode-altered",
+                "The barcode shows what was not sealed",
+                "/text",
+                DO_NOT_PAY,
+            ),
             BarcodeError::UnknownKey => (
                 S::UNPROCESSABLE_ENTITY,
                 "barcode-unknown-key",
@@ -115,7 +125,12 @@ impl From<BarcodeError> for Problem {
                 "body",
                 "take a picture of one of them alone",
             ),
-            BarcodeError::BadOrigin | BarcodeError::NotACertificate => return Self::internal(&error),
+            BarcodeError::BadOrigin
+            | BarcodeError::NotACertificate
+            | BarcodeError::BadEmvProfile(_)
+            | BarcodeError::BadHeadSignature => {
+                return Self::internal(&error);
+            }
             BarcodeError::BadRequest(_) => (
                 S::UNPROCESSABLE_ENTITY,
                 "request-not-a-barcode",

@@ -42,6 +42,16 @@ impl From<EngineError> for Problem {
                 "decode the barcode and show the payer its currency",
             )
             .at("/currency"),
+            EngineError::TransferUnknown => Self::transfer_unknown(),
+            EngineError::StatementNotSigned => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "statement-not-signed",
+                "The transfer is not signed",
+                error.to_string(),
+                "sign the transfer's statement, to the byte as API.md has it, with the key of the device that asks",
+            )
+            .at("/signature"),
+            EngineError::PinMissing => Self::field_missing("/pin".to_owned()),
             EngineError::Overloaded => Self::overloaded(error.to_string()),
             EngineError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -59,6 +69,18 @@ impl From<EngineError> for Problem {
 }
 
 impl Problem {
+    /// No such transfer, or none that the caller has a part in.
+    pub(crate) fn transfer_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "transfer-unknown",
+            "The transfer is not known",
+            "there is no such transfer, or none of the account's",
+            "check the transfer's id; one that was never made may be sent with it",
+        )
+        .at("transfer")
+    }
+
     /// Too much is under way.
     pub(crate) fn overloaded(detail: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self::new(

@@ -62,6 +62,12 @@ impl Problem {
         self
     }
 
+    /// Points elsewhere unless the route has what was pointed at before.
+    pub(crate) fn within(self, fields: &[&str], otherwise: impl Into<Cow<'static, str>>) -> Self {
+        let is_there = self.0.field.as_deref().is_some_and(|field| fields.contains(&field));
+        if is_there { self } else { self.at(otherwise) }
+    }
+
     /// Answers with another status: the same rule weighs differently where it guards a door.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;

@@ -79,6 +79,19 @@ const fn told(refusal: Refusal) -> Told {
             "check the wallet's id: a device sees the wallets of its own account alone"),
         R::WalletClosed => tell(S::CONFLICT, "wallet-closed", "The wallet is closed", "wallet",
             "use another wallet: a closed one stays closed"),
+        R::BalanceOutOfBounds => tell(S::CONFLICT, "balance-out-of-bounds", "The wallet's balance is outside of these bounds", "/ceiling",
+            "set wider bounds, or move units first and wait for what is under way"),
+        R::WalletInUse => tell(S::CONFLICT, "wallet-in-use", "The wallet is in use", "wallet",
+            "take it out of the fee rules and rates that name it, and close it then"),
+        // Fees and rates.
+        R::FeeRuleInvalid => tell(S::UNPROCESSABLE_ENTITY, "fee-rule-invalid", "The fee rule can't be applied", "/collector",
+            "name an account's open wallet of the currency as collector, and a minimum that is not above the maximum"),
+        R::RateInvalid => tell(S::UNPROCESSABLE_ENTITY, "rate-invalid", "The rate can't be quoted at", "/taker",
+            "name two open wallets of one account, a taker of the first currency and a giver of the second"),
+        R::RateUnknown => tell(S::UNPROCESSABLE_ENTITY, "rate-unknown", "Nobody converts between the currencies", "/to",
+            "choose wallets of two currencies that /v1/rates lists"),
+        R::QuoteTooSmall => tell(S::UNPROCESSABLE_ENTITY, "quote-too-small", "The amount can't be converted", "/give",
+            "choose a larger amount, or a smaller one where it comes to more than a wallet may hold"),
         // The payer's leg.
         R::SelfPayment => tell(S::UNPROCESSABLE_ENTITY, "self-payment", "Payer and payee are the same", "/payer",
             "pay from a wallet that is not the payee's"),
@@ -90,6 +103,14 @@ const fn told(refusal: Refusal) -> Told {
             "pay from a wallet of the currency that is asked for"),
         R::InsufficientFunds => tell(S::UNPROCESSABLE_ENTITY, "insufficient-funds", "The funds are insufficient", "/payer",
             "bring units into the wallet, or pay less or from another wallet, under a new id"),
+        R::PayerFrozen => tell(S::CONFLICT, "payer-frozen", "The payer's wallet is frozen", "/payer",
+            "pay from another wallet, or ask the operator to lift the freeze"),
+        R::PaymentLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "payment-limit-exceeded", "The payment is above the wallet's limit", "/amount",
+            "pay less at once, or ask the operator for a higher limit"),
+        R::DayLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "day-limit-exceeded", "The wallet's limit for the day is reached", "/amount",
+            "pay at most what the wallet's limits show as left, or wait for the next day"),
+        R::MonthLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "month-limit-exceeded", "The wallet's limit for the month is reached", "/amount",
+            "pay at most what the wallet's limits show as left, or wait for the next month"),
         // The payee's leg.
         R::PayeeUnknown => tell(S::NOT_FOUND, "payee-unknown", "The payee's wallet is not known", "/barcode",
             "ask the payee for a new barcode"),
@@ -117,6 +138,58 @@ const fn told(refusal: Refusal) -> Told {
             "choose a smaller amount or another wallet"),
         R::RequestIdOutOfTime => tell(S::UNPROCESSABLE_ENTITY, "request-id-out-of-time", "The payment request id is not of its time", "/id",
             "make a new time-ordered id, with the clock set right, or leave it out and the server makes one"),
+        R::PayeeFrozen => tell(S::CONFLICT, "payee-frozen", "The payee's wallet is frozen", "/barcode",
+            "ask the payee for a barcode of another wallet"),
+        R::RequestInconsistent => tell(S::UNPROCESSABLE_ENTITY, "request-inconsistent", "The payment request contradicts itself", "/kind",
+            "give the kind what it needs: an invoice an amount and to be payable once or in parts, a donation no amount, \
+             parts an amount, and splits an amount that covers them, paid once"),
+        R::RequestBusy => tell(S::CONFLICT, "request-busy", "The payment request is being paid", "/barcode",
+            "read the request anew in a moment, and if it is still open, pay it under a new id"),
+        R::AmountExceedsRest => tell(S::UNPROCESSABLE_ENTITY, "amount-exceeds-rest", "The amount is more than is left to pay", "/amount",
+            "pay at most what the request shows as remaining"),
+        R::RequestForAnother => tell(S::FORBIDDEN, "request-for-another", "The payment request is for another to pay", "/barcode",
+            "let the account pay it that the payee named, or ask the payee for a barcode of your own"),
+        R::RequestNotHoldable => tell(S::UNPROCESSABLE_ENTITY, "request-not-holdable", "The payment request can't be held for", "/barcode",
+            "pay the request instead of setting units aside for it"),
+        R::LegsDiffer => tell(S::CONFLICT, "legs-differ", "The payment is not what the request says", "/barcode",
+            "read the request anew, and pay it under a new id"),
+        R::AgentNeeded => tell(S::UNPROCESSABLE_ENTITY, "agent-needed", "The agent is not a business", "/kind",
+            "let a business pay the top-up, or ask for the withdrawal"),
+        R::TooManyLegs => tell(S::UNPROCESSABLE_ENTITY, "too-many-legs", "The transfer has too many legs", "/payments",
+            "send at most 16 at once, and fewer where splits and fees come to them"),
+        // The limits of the payer's account.
+        R::AccountPaymentLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "account-payment-limit-exceeded", "The payment is above the account's limit", "/amount",
+            "pay less at once, or ask the operator for a higher limit"),
+        R::AccountDayLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "account-day-limit-exceeded", "The account's limit for the day is reached", "/amount",
+            "pay at most what the account's limits show as left, or wait for the next day"),
+        R::AccountMonthLimitExceeded => tell(S::UNPROCESSABLE_ENTITY, "account-month-limit-exceeded", "The account's limit for the month is reached", "/amount",
+            "pay at most what the account's limits show as left, or wait for the next month"),
+        // Holds.
+        R::HoldUnknown => tell(S::NOT_FOUND, "hold-unknown", "The hold is not known", "hold",
+            "check the hold's id, which is that of the transfer that placed it: its payee alone may capture or release it"),
+        R::TooManyHolds => tell(S::CONFLICT, "too-many-holds", "The wallet has too many holds", "/payer",
+            "pay instead, or from another wallet, or wait until older holds are forgotten"),
+        R::HoldExpiryInvalid => tell(S::UNPROCESSABLE_ENTITY, "hold-expiry-invalid", "The hold's expiry is not acceptable", "/expires_at",
+            "give an expiry in the future and at most 31 days ahead"),
+        R::HoldExpired => tell(S::GONE, "hold-expired", "The hold has expired", "hold",
+            "ask the payer for a payment or a new hold"),
+        R::HoldReleased => tell(S::GONE, "hold-released", "The hold was released", "hold",
+            "ask the payer for a payment or a new hold"),
+        R::HoldCaptured => tell(S::CONFLICT, "hold-captured", "The hold was captured already", "hold",
+            "give units back with a refund of the capture, or ask the payer for a new hold"),
+        R::CaptureExceedsHold => tell(S::UNPROCESSABLE_ENTITY, "capture-exceeds-hold", "The capture is more than is left", "/amount",
+            "capture at most what the hold shows as remaining, under a new id"),
+        R::HoldBusy => tell(S::CONFLICT, "hold-busy", "The hold is being captured", "hold",
+            "read the hold anew in a moment and ask again, for a capture under a new id"),
+        // What is given back.
+        R::NotRefundable => tell(S::UNPROCESSABLE_ENTITY, "not-refundable", "The transfer can't be given back", "transfer",
+            "name a leg of a settled payment or capture that paid the wallet; only the operator takes other transfers back"),
+        R::RefundTooLate => tell(S::GONE, "refund-too-late", "The transfer is too old to be given back", "transfer",
+            "let the other party ask for a payment, and pay that"),
+        R::TooManyRefunds => tell(S::CONFLICT, "too-many-refunds", "The wallet remembers too many refunds", "transfer",
+            "let the other party ask for a payment, and pay that"),
+        R::RefundExceedsTransfer => tell(S::UNPROCESSABLE_ENTITY, "refund-exceeds-transfer", "The refund is more than is left of the transfer", "/amount",
+            "give back at most what was not given back before, under a new id"),
     }
 }
 
@@ -149,5 +222,26 @@ mod tests {
             assert!(problem.status().is_client_error(), "{refusal:?}");
             assert!(problem.field().is_some_and(|field| !field.is_empty()), "{refusal:?}");
         }
+    }
+
+    /// The table of API.md.
+    fn table() -> String {
+        let mut table = "| slug | status | when | what to do |\n| --- | --- | --- | --- |\n".to_owned();
+        for refusal in Refusal::ALL {
+            let problem = Problem::from(*refusal);
+            let cells = [problem.detail(), problem.mend()].map(|text| text.replace('|', "\\|"));
+            let (slug, status) = (problem.slug(), problem.status().as_u16());
+            table.push_str(&format!("| `{slug}` | {status} | {} |\n", cells.join(" | ")));
+        }
+        table
+    }
+
+    #[test]
+    fn the_api_lists_every_refusal_as_it_is() {
+        const MARK: &str = "<!-- refusals: held against the code by a test -->\n";
+        let api = include_str!("../../API.md");
+        let (_, listed) = api.split_once(MARK).unwrap();
+        let table = table();
+        assert!(listed == table, "put this after the mark in API.md:\n{table}");
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use quittance_barcode::{ErrorCorrection, Rendering, decode_image};
+use quittance_barcode::{ErrorCorrection, Rendering, SealedBarcode, decode_image};
 use quittance_engine::EngineError;
 use serde::Deserialize;
 
@@ -29,10 +29,21 @@ const MAX_PICTURE_WAIT: Duration = Duration::from_secs(2);
 #[serde(deny_unknown_fields)]
 struct Look {
     #[serde(default)]
+    scheme: Scheme,
+    #[serde(default)]
     format: Format,
     #[serde(default)]
     error_correction: Level,
     module_pixels: Option<u8>,
+}
+
+/// Whose readers can show it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scheme {
+    #[default]
+    Quittance,
+    Emv,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -70,6 +81,13 @@ pub(super) async fn draw(
     let (wallet, request) = (ids.get("wallet")?, ids.get("request")?);
     let state = app.engine.request(asked.caller.party(), wallet, request).await?;
     let text = app.engine.barcode_of(&state.request)?;
+    let text = match look.scheme {
+        Scheme::Quittance => text,
+        Scheme::Emv => {
+            let barcode = SealedBarcode::parse(&text, app.engine.origin())?;
+            barcode.to_emv(&app.settings.emv).map_err(|error| Problem::from(error).at("scheme"))?
+        }
+    };
     let (content_type, picture) = match look.format {
         Format::Png => ("image/png", rendering.png(&text)?),
         Format::Svg => ("image/svg+xml", rendering.svg(&text)?.into_bytes()),
@@ -112,7 +130,8 @@ pub(super) async fn decode(State(app): State<Arc<App>>, request: Request) -> Ans
         EngineError::Barcode(_) | EngineError::TillNotTrusted => Problem::from(error).at(field),
         other => other.into(),
     })?;
-    Ok(Json(DecodedView::new(&barcode, text, app.engine.now())))
+    let more = app.engine.more_of(&barcode).await?;
+    Ok(Json(DecodedView::new(&barcode, more.as_ref(), text, app.engine.now())))
 }
 
 /// Whether the body is a picture, or else JSON.
@@ -159,6 +178,7 @@ mod tests {
             ("?module_pixels=33", "module_pixels"),
             ("?module_pixels=x", "module_pixels"),
             ("?format=gif", "format"),
+            ("?scheme=pix", "scheme"),
             ("?error_correction=m", "error_correction"),
         ] {
             assert_eq!(look(query).unwrap_err().field(), Some(field), "{query}");

@@ -45,7 +45,7 @@ pub(super) async fn pair(State(app): State<Arc<App>>, request: Request) -> Answe
     };
     no_query(&parts.uri)?;
     let body = read_body(body, MAX_JSON_BYTES, app.settings.body_timeout).await?;
-    let new: NewDevice = read_json(&parts.headers, &body)?;
+    let new: NewDevice = read_json(&parts.headers, &body, &[])?;
     let key = device_key(new.algorithm, &new.public_key)?;
     // Anyone can make a key, so a nonce is not kept: a repeat is answered as the first was, and pairs nothing.
     check_signature(&app, &parts, &signature, &key)?;

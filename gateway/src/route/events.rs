@@ -1,4 +1,4 @@
-//! The stream of an account's transfers, as server-sent events.
+//! The stream of what an account is told of, as server-sent events.
 //!
 //! Each stream reads the journal's index by itself, from where its client is: nobody is waited for, and nothing is kept
 //! for a client that is slow or gone. What it is told twice it knows by the position.
@@ -12,9 +12,9 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
-use quittance_engine::TransferRecord;
+use quittance_engine::{Engine, EngineError, Happening, Party, PaymentRequestState};
 use quittance_journal::Position;
-use quittance_ledger::{AccountId, DeviceId};
+use quittance_ledger::{AccountId, DeviceId, PaymentRequest, Refusal, RequestStatus, WalletId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -23,9 +23,9 @@ use crate::app::App;
 use crate::auth::{Asked, Caller};
 use crate::problem::Problem;
 use crate::streams::StreamSlot;
-use crate::view::TransferView;
+use crate::view::{RequestView, TransferView};
 
-const MAX_PAGE_TRANSFERS: usize = 100;
+const MAX_PAGE_EVENTS: usize = 100;
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -35,10 +35,22 @@ struct WhoseEvents {
     account: Option<AccountId>,
 }
 
+/// What an event says beside its name.
 #[derive(Serialize)]
-struct Notice {
-    direction: Direction,
-    transfer: TransferView,
+#[serde(untagged)]
+enum Notice {
+    Transfer {
+        direction: Direction,
+        transfer: Box<TransferView>,
+    },
+    Request {
+        direction: Direction,
+        request: Box<RequestView>,
+    },
+    /// What became of a wallet, which is read anew.
+    Wallet {
+        wallet: WalletId,
+    },
 }
 
 #[derive(Serialize)]
@@ -101,7 +113,7 @@ struct Feed {
     device: Option<DeviceId>,
     /// The last event that was sent.
     cursor: Position,
-    page: std::vec::IntoIter<TransferRecord>,
+    page: std::vec::IntoIter<(Position, Happening)>,
     changes: watch::Receiver<Position>,
     revocations: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
@@ -116,19 +128,20 @@ impl Feed {
             if self.is_over() {
                 return None;
             }
-            if let Some(record) = self.page.next() {
-                self.cursor = record.position;
-                return self.event(&record);
+            if let Some((position, happening)) = self.page.next() {
+                self.cursor = position;
+                return self.event(position, &happening).await;
             }
             // Before the read, so that what becomes durable during it is seen as a change.
             self.changes.borrow_and_update();
             let (account, cursor) = (self.account, self.cursor);
-            let page = self
-                .app
-                .read(move |engine| engine.account_transfers(account, cursor, MAX_PAGE_TRANSFERS))
-                .await;
+            let page =
+                self.app.read(move |engine| engine.account_events(account, cursor, MAX_PAGE_EVENTS)).await;
             match page {
-                Ok(Ok(page)) => self.page = page.into_iter(),
+                Ok(Ok(page)) => {
+                    let page = page.into_iter().map(|(position, _, happening)| (position, happening));
+                    self.page = page.collect::<Vec<_>>().into_iter();
+                }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "an event stream ends: the journal can't be read");
                     return None;
@@ -153,14 +166,64 @@ impl Feed {
         is_revoked || *self.stopping.borrow()
     }
 
-    fn event(&self, record: &TransferRecord) -> Option<Event> {
-        let engine = &self.app.engine;
-        let is_payer = engine.owner(record.transfer.payer) == Some(self.account);
-        let direction = if is_payer { Direction::Outgoing } else { Direction::Incoming };
-        let name = if record.refusal.is_some() { "transfer.refused" } else { "transfer.settled" };
-        let notice = Notice { direction, transfer: TransferView::new(engine, record).ok()? };
-        let event = Event::default().id(record.position.to_string()).event(name);
+    async fn event(&self, position: Position, happening: &Happening) -> Option<Event> {
+        let notice = notice(&self.app.engine, self.account, happening).await.ok()?;
+        let event = Event::default().id(position.to_string()).event(name(happening));
         event.json_data(notice).ok()
+    }
+}
+
+const fn name(happening: &Happening) -> &'static str {
+    match happening {
+        Happening::Transfer(record) if record.refusal.is_some() => "transfer.refused",
+        Happening::Transfer(_) => "transfer.settled",
+        Happening::RequestOpened(_) => "request.opened",
+        Happening::RequestCancelled(_) => "request.cancelled",
+        Happening::HoldReleased(_) => "hold.released",
+        Happening::HoldExpired(_) => "hold.expired",
+        Happening::WalletFrozen { .. } => "wallet.frozen",
+        Happening::WalletUnfrozen { .. } => "wallet.unfrozen",
+        Happening::WalletConfigured { .. } => "wallet.configured",
+    }
+}
+
+async fn notice(engine: &Engine, account: AccountId, happening: &Happening) -> Result<Notice, Problem> {
+    let direction = |payer: Option<AccountId>| {
+        if payer == Some(account) { Direction::Outgoing } else { Direction::Incoming }
+    };
+    Ok(match happening {
+        Happening::Transfer(record) | Happening::HoldReleased(record) | Happening::HoldExpired(record) => {
+            Notice::Transfer {
+                direction: direction(engine.owner(record.transfer.payer)),
+                transfer: Box::new(TransferView::new(engine, record)?),
+            }
+        }
+        Happening::RequestOpened(request) => Notice::Request {
+            direction: direction(request.payer),
+            request: Box::new(as_it_is(engine, request, RequestStatus::Open).await?),
+        },
+        Happening::RequestCancelled(request) => Notice::Request {
+            direction: direction(request.payer),
+            request: Box::new(as_it_is(engine, request, RequestStatus::Cancelled).await?),
+        },
+        Happening::WalletFrozen { wallet, .. }
+        | Happening::WalletUnfrozen { wallet }
+        | Happening::WalletConfigured { wallet, .. } => Notice::Wallet { wallet: *wallet },
+    })
+}
+
+/// A request as it is now; where its wallet has forgotten it, as it was when the event happened.
+async fn as_it_is(
+    engine: &Engine,
+    request: &PaymentRequest,
+    status: RequestStatus,
+) -> Result<RequestView, Problem> {
+    match engine.request(Party::Operator, request.payee, request.terms.request).await {
+        Ok(state) => RequestView::new(engine, &state),
+        Err(EngineError::Refused(Refusal::RequestUnknown)) => {
+            RequestView::new(engine, &PaymentRequestState { request: request.clone(), status, paid: 0 })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,25 +2,41 @@
 //! came of it.
 
 mod accounts;
+mod adjustments;
+mod asks;
 mod barcodes;
 mod currencies;
 mod devices;
 mod events;
+mod fees;
 mod health;
+mod holds;
+mod incoming_requests;
 mod keys;
+mod limits;
+mod movers;
 mod page;
 mod payment_requests;
+mod rates;
+mod receipts;
+mod refunds;
+mod snapshots;
+mod statement_export;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod till_certificates;
 mod transfers;
+mod wallet_settings;
 mod wallets;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
+use quittance_engine::EngineError;
+use quittance_ledger::Refusal;
 use serde::Serialize;
 
 use crate::app::App;
@@ -36,6 +52,28 @@ const fn created<T: Serialize>(view: T) -> Created<T> {
     (StatusCode::CREATED, Json(view))
 }
 
+/// An error whose refusal points at one of these fields of the route, or else at what the route is about.
+fn pointed(
+    error: EngineError,
+    fields: &[&str],
+    otherwise: impl Into<std::borrow::Cow<'static, str>>,
+) -> Problem {
+    match error {
+        EngineError::Refused(refusal) => Problem::from(refusal).within(fields, otherwise),
+        error => error.into(),
+    }
+}
+
+/// An error of a route that has the currency in its path, where an unknown one is a thing that is not there.
+fn unknown_currency(error: EngineError, part: &'static str) -> Problem {
+    match error {
+        EngineError::Refused(refusal @ Refusal::CurrencyUnknown) => {
+            Problem::from(refusal).at(part).with_status(StatusCode::NOT_FOUND)
+        }
+        error => error.into(),
+    }
+}
+
 /// Every route there is.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
@@ -44,13 +82,24 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/accounts/{account}/pairing-codes", post(accounts::issue_pairing_code))
         .route("/v1/accounts/{account}/unlock", post(accounts::unlock))
         .route("/v1/accounts/{account}/devices/{device}", delete(devices::revoke))
+        .route("/v1/accounts/{account}/limits/{currency}", get(limits::show).put(limits::set))
         .route("/v1/devices", post(devices::pair))
         .route("/v1/currencies", post(currencies::register).get(currencies::list))
+        .route("/v1/currencies/{currency}/fee", put(fees::set_of_currency).delete(fees::remove_of_currency))
+        .route("/v1/fees", get(fees::list))
+        .route("/v1/rates", get(rates::list))
+        .route("/v1/rates/{from}/{to}", put(rates::set).delete(rates::remove))
+        .route("/v1/quotes", post(rates::quote))
         .route("/v1/wallets", post(wallets::open).get(wallets::list))
         .route("/v1/wallets/{wallet}", get(wallets::show).delete(wallets::close))
+        .route("/v1/wallets/{wallet}/freeze", put(wallet_settings::freeze).delete(wallet_settings::unfreeze))
+        .route("/v1/wallets/{wallet}/settings", put(wallet_settings::configure))
+        .route("/v1/wallets/{wallet}/fee", put(fees::set_of_wallet).delete(fees::remove_of_wallet))
         .route("/v1/wallets/{wallet}/issues", post(transfers::issue))
         .route("/v1/wallets/{wallet}/redemptions", post(transfers::redeem))
         .route("/v1/wallets/{wallet}/transfers", get(transfers::list))
+        .route("/v1/wallets/{wallet}/statement", get(statements::show))
+        .route("/v1/wallets/{wallet}/balance", get(statements::balance))
         .route("/v1/wallets/{wallet}/payment-requests", post(payment_requests::open))
         .route(
             "/v1/wallets/{wallet}/payment-requests/{request}",
@@ -59,10 +108,22 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/wallets/{wallet}/payment-requests/{request}/barcode", get(barcodes::draw))
         .route("/v1/wallets/{wallet}/till-certificates", post(till_certificates::issue))
         .route("/v1/barcodes/decode", post(barcodes::decode))
-        .route("/v1/transfers", post(transfers::pay))
+        .route("/v1/transfers", post(transfers::pay).get(transfers::search))
         .route("/v1/transfers/{transfer}", get(transfers::show))
+        .route("/v1/transfers/{transfer}/receipt", get(receipts::show))
+        .route("/v1/transfers/{transfer}/refunds", post(refunds::refund))
+        .route("/v1/transfers/{transfer}/reversals", post(refunds::reverse))
+        .route("/v1/adjustments", post(adjustments::adjust))
+        .route("/v1/holds", post(holds::place))
+        .route("/v1/holds/{hold}", get(holds::show).delete(holds::release))
+        .route("/v1/holds/{hold}/captures", post(holds::capture))
+        .route("/v1/incoming-requests", get(incoming_requests::list))
+        .route("/v1/incoming-requests/{wallet}/{request}", get(incoming_requests::show))
         .route("/v1/events", get(events::follow))
         .route("/v1/keys", get(keys::list))
+        .route("/v1/heads/latest", get(receipts::latest_head))
+        .route("/v1/heads/consistency", get(receipts::consistency))
+        .route("/v1/snapshots", post(snapshots::make))
         .route("/v1/health", get(health::show))
         .route("/P/{payload}", get(page::payment))
         .route("/PAIR/{code}", get(page::pairing));

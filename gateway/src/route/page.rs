@@ -11,8 +11,8 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use quittance_barcode::{Sealer, VerifiedBarcode};
-use quittance_engine::{EngineError, Party};
-use quittance_ledger::{Refusal, RequestStatus, WalletStatus};
+use quittance_engine::{EngineError, Party, PaymentRequestState};
+use quittance_ledger::{PaymentKind, Refusal, RequestStatus, Usage, WalletStatus};
 use sha2::{Digest as _, Sha256};
 
 use super::Answer;
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::bare;
 use crate::problem::Problem;
 use crate::strict::PathIds;
-use crate::view::Instant;
+use crate::view::{Instant, InvoiceView, remaining};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -50,20 +50,28 @@ pub(super) async fn payment(State(app): State<Arc<App>>, ids: PathIds, request: 
     let payload: String = ids.get("payload")?;
     let text = format!("{}/P/{payload}", app.engine.origin());
     Ok(match payable(&app, &text).await {
-        Ok(barcode) => respond(StatusCode::OK, payment_page(&app, &barcode)),
-        Err((problem, barcode)) => refusal(&problem, barcode.as_ref()),
+        Ok(asked) => respond(StatusCode::OK, payment_page(&app, &asked)),
+        Err((problem, asked)) => refusal(&problem, asked.as_ref()),
     })
 }
 
-/// The barcode, if it may be paid; else why not, and the barcode all the same where its seal is good.
-async fn payable(app: &App, text: &str) -> Result<VerifiedBarcode, (Problem, Option<VerifiedBarcode>)> {
+/// A barcode whose seal is good, and what the server knows beside it.
+struct AskedFor {
+    barcode: VerifiedBarcode,
+    more: Option<PaymentRequestState>,
+}
+
+/// What is asked for, if it may be paid; else why not, and what it is all the same where its seal is good.
+async fn payable(app: &App, text: &str) -> Result<AskedFor, (Problem, Option<AskedFor>)> {
     let barcode = app.engine.open_barcode(text).map_err(|error| (error.into(), None))?;
-    if let Err(error) = barcode.check_expiry(app.engine.now()) {
-        return Err((error.into(), Some(barcode)));
+    let more = app.engine.more_of(&barcode).await.map_err(|error| (error.into(), None))?;
+    let asked = AskedFor { barcode, more };
+    if let Err(error) = asked.barcode.check_expiry(app.engine.now()) {
+        return Err((error.into(), Some(asked)));
     }
-    match refused(app, &barcode).await {
-        Ok(None) => Ok(barcode),
-        Ok(Some(refusal)) => Err((refusal.into(), Some(barcode))),
+    match refused(app, &asked.barcode).await {
+        Ok(None) => Ok(asked),
+        Ok(Some(refusal)) => Err((refusal.into(), Some(asked))),
         Err(error) => Err((error.into(), None)),
     }
 }
@@ -71,12 +79,14 @@ async fn payable(app: &App, text: &str) -> Result<VerifiedBarcode, (Problem, Opt
 /// What a payment of the barcode would be refused for, as far as can be said before.
 async fn refused(app: &App, barcode: &VerifiedBarcode) -> Result<Option<Refusal>, EngineError> {
     let payee = app.engine.wallet(Party::Operator, barcode.details().payee).await?;
-    if payee.status == WalletStatus::Closed {
-        return Ok(Some(Refusal::PayeeClosed));
+    match payee.status {
+        WalletStatus::Closed => return Ok(Some(Refusal::PayeeClosed)),
+        WalletStatus::FrozenBothWays => return Ok(Some(Refusal::PayeeFrozen)),
+        WalletStatus::Open | WalletStatus::Frozen => {}
     }
     Ok(match app.engine.barcode_status(barcode).await? {
         Some(RequestStatus::Open) => None,
-        Some(RequestStatus::Paid(_)) => Some(Refusal::RequestPaid),
+        Some(RequestStatus::Paid(_) | RequestStatus::Held(_)) => Some(Refusal::RequestPaid),
         Some(RequestStatus::Cancelled) => Some(Refusal::RequestCancelled),
         // A till's request is heard of when it is paid.
         None if matches!(barcode.sealer(), Sealer::Till { .. }) => None,
@@ -98,11 +108,12 @@ pub(super) async fn pairing(request: Request) -> Response {
     respond(StatusCode::OK, page("Pair this phone", &body))
 }
 
-fn payment_page(app: &App, barcode: &VerifiedBarcode) -> Markup {
+fn payment_page(app: &App, asked: &AskedFor) -> Markup {
+    let AskedFor { barcode, .. } = asked;
     let body = html! {
-        h1 { "Payment to " (barcode.details().payee_name) }
+        h1 { (title(asked)) " to " (barcode.details().payee_name) }
         (amount(barcode))
-        (details(barcode))
+        (details(asked))
         div.good {
             strong { "The seal is good." } " "
             (sealer(barcode))
@@ -113,11 +124,11 @@ fn payment_page(app: &App, barcode: &VerifiedBarcode) -> Markup {
     page("Payment", &body)
 }
 
-fn refusal(problem: &Problem, barcode: Option<&VerifiedBarcode>) -> Response {
-    respond(problem.status(), refusal_page(problem, barcode))
+fn refusal(problem: &Problem, asked: Option<&AskedFor>) -> Response {
+    respond(problem.status(), refusal_page(problem, asked))
 }
 
-fn refusal_page(problem: &Problem, barcode: Option<&VerifiedBarcode>) -> Markup {
+fn refusal_page(problem: &Problem, asked: Option<&AskedFor>) -> Markup {
     let body = html! {
         h1 { "Do not pay this" }
         div.bad {
@@ -125,11 +136,11 @@ fn refusal_page(problem: &Problem, barcode: Option<&VerifiedBarcode>) -> Markup 
             p { "What is wrong: " (problem.detail()) "." }
             p { "What to do: " (problem.mend()) "." }
         }
-        @if let Some(barcode) = barcode {
-            p { "It asked for a payment to " strong { (barcode.details().payee_name) } ":" }
-            (amount(barcode))
-            (details(barcode))
-            p { "Its seal is good. " (sealer(barcode)) }
+        @if let Some(asked) = asked {
+            p { "It asked for a payment to " strong { (asked.barcode.details().payee_name) } ":" }
+            (amount(&asked.barcode))
+            (details(asked))
+            p { "Its seal is good. " (sealer(&asked.barcode)) }
         }
     };
     page("Do not pay", &body)
@@ -147,12 +158,39 @@ fn amount(barcode: &VerifiedBarcode) -> Markup {
     }
 }
 
-fn details(barcode: &VerifiedBarcode) -> Markup {
-    let details = barcode.details();
+/// What kind of payment it is.
+fn title(asked: &AskedFor) -> &'static str {
+    match asked.more.as_ref().map(|more| more.request.terms.kind) {
+        None | Some(PaymentKind::Standard) => "Payment",
+        Some(PaymentKind::Invoice) => "Payment of an invoice",
+        Some(PaymentKind::Donation) => "Donation",
+        Some(PaymentKind::TopUp) => "Top-up: cash for a payment",
+        Some(PaymentKind::Withdrawal) => "Withdrawal: cash for your payment",
+        Some(PaymentKind::Conversion) => "Conversion",
+    }
+}
+
+fn details(asked: &AskedFor) -> Markup {
+    let details = asked.barcode.details();
+    let more = asked.more.as_ref();
+    let invoice = more.and_then(|more| InvoiceView::of(&more.request));
+    let is_in_parts = |more: &&PaymentRequestState| more.request.terms.usage == Usage::Parts;
+    let rest = more.filter(is_in_parts).and_then(remaining);
     html! {
         dl {
             dt { "Payee" } dd { (details.payee_name) }
             @if let Some(reference) = details.reference { dt { "Reference" } dd { (reference) } }
+            @if let Some(invoice) = invoice {
+                dt { "Invoice" } dd { (invoice.number) }
+                dt { "Due" } dd { time datetime=(invoice.due_at) { (readable(invoice.due_at.0)) } }
+            }
+            @if let Some(rest) = rest {
+                dt { "Left to pay" }
+                dd { (details.currency.format(i64::try_from(rest).unwrap_or(i64::MAX))) ", in parts of any size" }
+            }
+            @if more.is_some_and(|more| more.request.payer.is_some()) {
+                dt { "Payer" } dd { "one account, which the payee named" }
+            }
             dt { "Valid until" }
             dd {
                 @match details.expires_at {
@@ -226,15 +264,20 @@ mod tests {
             expires_at: Some(Timestamp::from_millis(1_795_519_800_000)),
             payee_name: "<b>Café</b> & Co".parse().unwrap(),
             reference: Some("<script>".parse().unwrap()),
+            has_more: false,
         };
         let text = key.seal(&details, &origin).unwrap();
         let keys = ServerKeys::new(&[key.public()]).unwrap();
         SealedBarcode::parse(&text, &origin).unwrap().verify(&keys).unwrap()
     }
 
+    fn asked_for() -> AskedFor {
+        AskedFor { barcode: barcode(), more: None }
+    }
+
     #[test]
     fn what_a_payee_wrote_is_shown_as_text() {
-        let page = refusal_page(&Problem::from(Refusal::RequestPaid), Some(&barcode())).into_string();
+        let page = refusal_page(&Problem::from(Refusal::RequestPaid), Some(&asked_for())).into_string();
         assert!(page.contains("&lt;b&gt;Café&lt;/b&gt; &amp; Co"), "{page}");
         assert!(!page.contains("<script"), "{page}");
         for shown in ["12.50 EUR", "2026-11-24, 11:30 UTC", "Do not pay", "was paid already"] {

@@ -4,18 +4,27 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use quittance_engine::NewPaymentRequest;
-use quittance_ledger::{Amount, CurrencyCode, Description, PaymentRequestId, Reference, Timestamp, Usage};
+use quittance_engine::{Engine, EngineError, NewPaymentRequest, Party};
+use quittance_ledger::{
+    AccountId, Amount, CurrencyCode, Description, MAX_SPLITS, MAX_SUGGESTIONS, PaymentKind, PaymentRequestId,
+    Reference, Refusal, RequestDetail, Split, Timestamp, Usage, WalletId,
+};
 use serde::Deserialize;
 
 use super::{Answer, Created, created};
 use crate::app::App;
 use crate::auth::Asked;
-use crate::strict::{PathIds, optional_amount, optional_instant};
+use crate::problem::Problem;
+use crate::strict::{
+    List, ListedAmount, Object, PathIds, amount, instant, optional_amount, optional_instant,
+};
 use crate::view::RequestView;
 
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 /// For how long a one-time request may be paid where its payee does not say.
 const ONE_TIME_LIFETIME_MS: u64 = 15 * 60 * 1_000;
+/// The same of one that is paid in parts, and of an invoice after it is due.
+const LONG_LIFETIME_MS: u64 = 30 * DAY_MS;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +38,27 @@ struct NewRequest {
     expires_at: Option<Timestamp>,
     reference: Option<Reference>,
     description: Option<Description>,
+    kind: Option<PaymentKind>,
+    payer: Option<AccountId>,
+    splits: Option<List<Object<NewSplit>, MAX_SPLITS>>,
+    invoice: Option<Object<NewInvoice>>,
+    suggestions: Option<List<ListedAmount, MAX_SUGGESTIONS>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSplit {
+    wallet: WalletId,
+    #[serde(deserialize_with = "amount")]
+    amount: Amount,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewInvoice {
+    number: Reference,
+    #[serde(deserialize_with = "instant")]
+    due_at: Timestamp,
 }
 
 pub(super) async fn open(
@@ -36,25 +66,112 @@ pub(super) async fn open(
     ids: PathIds,
     asked: Asked,
 ) -> Answer<Created<RequestView>> {
-    let wallet = ids.get("wallet")?;
-    let new: NewRequest = asked.json()?;
-    let usage = new.usage.unwrap_or(Usage::OneTime);
-    let expires_at = match (usage, new.expires_at) {
-        (Usage::OneTime, None) => Some(app.engine.now().plus_millis(ONE_TIME_LIFETIME_MS)),
-        (Usage::OneTime | Usage::Reusable, given) => given,
-    };
-    let request = NewPaymentRequest {
-        id: new.id,
-        wallet,
-        amount: new.amount,
-        currency: new.currency,
-        usage,
-        expires_at,
-        reference: new.reference,
-        description: new.description,
-    };
-    let state = app.engine.open_request(asked.caller.party(), request).await?;
-    Ok(created(RequestView::new(&app.engine, &state)?))
+    let (party, wallet) = (asked.caller.party(), ids.get("wallet")?);
+    let new: NewRequest = asked.json_with(&["splits", "invoice", "suggestions"])?;
+    let request = new.of_wallet(wallet, app.engine.now())?;
+    let splits = request.splits.clone();
+    match app.engine.open_request(party, request).await {
+        Ok(state) => Ok(created(RequestView::new(&app.engine, &state)?)),
+        Err(error) => Err(opening_problem(&app.engine, party, wallet, &splits, error).await),
+    }
+}
+
+impl NewRequest {
+    fn of_wallet(self, wallet: WalletId, now: Timestamp) -> Result<NewPaymentRequest, Problem> {
+        let kind = self.kind.unwrap_or_default();
+        let usage = self.usage.unwrap_or(Usage::OneTime);
+        let invoice = self.invoice.map(|Object(invoice)| invoice);
+        let due_at = invoice.as_ref().map(|invoice| invoice.due_at);
+        let suggestions = self.suggestions.map(|List(listed)| listed.iter().map(|listed| listed.0).collect());
+        Ok(NewPaymentRequest {
+            id: self.id,
+            wallet,
+            amount: self.amount,
+            currency: self.currency,
+            usage,
+            expires_at: self.expires_at.or_else(|| lifetime(usage, due_at, now)),
+            reference: self.reference,
+            description: self.description,
+            kind,
+            payer: self.payer,
+            splits: self.splits.unwrap_or_default().0.into_iter().map(NewSplit::into_split).collect(),
+            detail: detail(kind, invoice, suggestions)?,
+        })
+    }
+}
+
+impl NewSplit {
+    const fn into_split(Object(Self { wallet, amount }): Object<Self>) -> Split {
+        Split { wallet, amount }
+    }
+}
+
+/// When a request ends whose payee does not say it.
+fn lifetime(usage: Usage, due_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    match (usage, due_at) {
+        (_, Some(due_at)) => Some(due_at.plus_millis(LONG_LIFETIME_MS)),
+        (Usage::OneTime, None) => Some(now.plus_millis(ONE_TIME_LIFETIME_MS)),
+        (Usage::Parts, None) => Some(now.plus_millis(LONG_LIFETIME_MS)),
+        (Usage::Reusable, None) => None,
+    }
+}
+
+/// What a request's kind of payment alone has.
+fn detail(
+    kind: PaymentKind,
+    invoice: Option<NewInvoice>,
+    suggestions: Option<Vec<Amount>>,
+) -> Result<Option<RequestDetail>, Problem> {
+    if invoice.is_some() && kind != PaymentKind::Invoice {
+        let why = "only an invoice has it: leave it out, or send the kind invoice";
+        return Err(Problem::field_invalid("/invoice".to_owned(), why));
+    }
+    if suggestions.is_some() && kind != PaymentKind::Donation {
+        let why = "only a donation has them: leave them out, or send the kind donation";
+        return Err(Problem::field_invalid("/suggestions".to_owned(), why));
+    }
+    Ok(match kind {
+        PaymentKind::Invoice => {
+            let missing = || Problem::field_missing("/invoice".to_owned());
+            let NewInvoice { number, due_at } = invoice.ok_or_else(missing)?;
+            Some(RequestDetail::Invoice { number, due_at })
+        }
+        PaymentKind::Donation => {
+            Some(RequestDetail::Donation { suggestions: suggestions.unwrap_or_default() })
+        }
+        PaymentKind::Conversion => {
+            let why = "a conversion is quoted: ask for it with POST /v1/quotes";
+            return Err(Problem::field_invalid("/kind".to_owned(), why));
+        }
+        PaymentKind::Standard | PaymentKind::TopUp | PaymentKind::Withdrawal => None,
+    })
+}
+
+/// A request names several wallets, and the engine says only what is amiss with one of them.
+async fn opening_problem(
+    engine: &Engine,
+    party: Party,
+    wallet: WalletId,
+    splits: &[Split],
+    error: EngineError,
+) -> Problem {
+    let EngineError::Refused(refusal) = error else { return error.into() };
+    let problem = Problem::from(refusal);
+    let own = engine.wallet(party, wallet).await;
+    match (refusal, own) {
+        (Refusal::AccountUnknown, _) => problem.at("/payer"),
+        (Refusal::WalletUnknown | Refusal::PayeeCurrencyDiffers, Ok(own)) => {
+            for (index, split) in splits.iter().enumerate() {
+                let known = engine.wallet(Party::Operator, split.wallet).await;
+                if known.is_ok_and(|known| known.currency == own.currency) {
+                    continue;
+                }
+                return problem.at(format!("/splits/{index}/wallet"));
+            }
+            problem
+        }
+        _ => problem,
+    }
 }
 
 pub(super) async fn show(
@@ -77,4 +194,47 @@ pub(super) async fn cancel(
     let (wallet, request) = (ids.get("wallet")?, ids.get("request")?);
     let state = app.engine.cancel_request(asked.caller.party(), wallet, request).await?;
     Ok(Json(RequestView::new(&app.engine, &state)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_is_not_said_follows_from_what_is_asked_for() {
+        let now = Timestamp::from_secs(1_000);
+        let due = now.plus_millis(14 * DAY_MS);
+        for (usage, due_at, end) in [
+            (Usage::OneTime, None, Some(now.plus_millis(ONE_TIME_LIFETIME_MS))),
+            (Usage::Parts, None, Some(now.plus_millis(30 * DAY_MS))),
+            (Usage::Reusable, None, None),
+            (Usage::OneTime, Some(due), Some(due.plus_millis(30 * DAY_MS))),
+            (Usage::Parts, Some(due), Some(due.plus_millis(30 * DAY_MS))),
+        ] {
+            assert_eq!(lifetime(usage, due_at, now), end, "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_what_is_its_own() {
+        let bill = || NewInvoice { number: "1".parse().unwrap(), due_at: Timestamp::from_secs(1) };
+        let suggested = || vec![Amount::new(500).unwrap()];
+        assert!(matches!(detail(PaymentKind::Standard, None, None), Ok(None)));
+        assert!(matches!(
+            detail(PaymentKind::Invoice, Some(bill()), None),
+            Ok(Some(RequestDetail::Invoice { .. }))
+        ));
+        assert!(matches!(
+            detail(PaymentKind::Donation, None, None),
+            Ok(Some(RequestDetail::Donation { suggestions })) if suggestions.is_empty()
+        ));
+        for (kind, invoice, suggestions, field) in [
+            (PaymentKind::Invoice, None, None, "/invoice"),
+            (PaymentKind::TopUp, Some(bill()), None, "/invoice"),
+            (PaymentKind::Standard, None, Some(suggested()), "/suggestions"),
+            (PaymentKind::Conversion, None, None, "/kind"),
+        ] {
+            assert_eq!(detail(kind, invoice, suggestions).unwrap_err().field(), Some(field), "{kind:?}");
+        }
+    }
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use quittance_engine::{EngineError, OperatorOrder, PaymentOrder, Pin, TransferRecord};
+use quittance_engine::{EngineError, OperatorOrder, PaymentLine, PaymentOrder, Pin, TransferRecord};
 use quittance_journal::Position;
-use quittance_ledger::{Amount, CurrencyCode, Reference, Refusal, TransferId, WalletId};
+use quittance_ledger::{
+    Amount, CurrencyCode, MAX_ASKED_LEGS, Reference, Refusal, Signature, TransferId, WalletId,
+};
 use serde::{Deserialize, Serialize};
 
+use super::asks::{NewLine, RequestName, ask, lines};
 use super::{Answer, Created, created};
 use crate::app::App;
 use crate::auth::Asked;
 use crate::problem::Problem;
-use crate::strict::{PathIds, amount, optional_amount, pin};
+use crate::strict::{List, Object, PathIds, amount, optional_amount, pin, signature};
 use crate::view::TransferView;
 
 const MAX_PAGE_TRANSFERS: u16 = 200;
@@ -34,17 +37,30 @@ struct NewOrder {
 struct NewPayment {
     id: TransferId,
     payer: WalletId,
-    barcode: String,
+    barcode: Option<String>,
+    request: Option<Object<RequestName>>,
+    payments: Option<List<Object<NewLine>, MAX_ASKED_LEGS>>,
     #[serde(default, deserialize_with = "optional_amount")]
     amount: Option<Amount>,
     currency: Option<CurrencyCode>,
     #[serde(deserialize_with = "pin")]
     pin: Pin,
+    #[serde(deserialize_with = "signature")]
+    signature: Signature,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Page {
+    limit: Option<u16>,
+    before: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    wallet: WalletId,
+    reference: Reference,
     limit: Option<u16>,
     before: Option<u64>,
 }
@@ -87,71 +103,77 @@ fn operator_order(ids: &PathIds, asked: &Asked) -> Result<OperatorOrder, Problem
 }
 
 fn operator_answer(app: &App, answer: Result<TransferRecord, EngineError>) -> Answer<Created<TransferView>> {
-    match answer {
-        Ok(record) => settled(app, &record, operator_problem),
-        Err(EngineError::Refused(refusal)) => Err(operator_problem(refusal)),
-        Err(error) => Err(error.into()),
-    }
+    settled(app, answer, |error| match error {
+        EngineError::Refused(refusal) => operator_problem(refusal),
+        error => error.into(),
+    })
 }
 
 /// The operator names one wallet, in the path, and the other is the issuer's.
 fn operator_problem(refusal: Refusal) -> Problem {
     let problem = Problem::from(refusal);
     match refusal {
-        Refusal::PayerUnknown
-        | Refusal::PayerClosed
-        | Refusal::InsufficientFunds
-        | Refusal::PayeeUnknown
-        | Refusal::PayeeClosed
-        | Refusal::SelfPayment => problem.at("wallet"),
         Refusal::PayerCurrencyDiffers => problem.at("/currency"),
-        _ => problem,
+        _ => problem.within(&["/id", "/amount", "/currency"], "wallet"),
     }
 }
 
 pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Created<TransferView>> {
     let payer = asked.caller.device()?;
-    let new: NewPayment = asked.json()?;
-    let order = PaymentOrder {
-        id: new.id,
-        payer: new.payer,
-        barcode: new.barcode,
-        amount: new.amount,
-        currency: new.currency,
-        pin: new.pin,
+    let new: NewPayment = asked.json_with(&["request", "payments"])?;
+    let (lines, place) = match new.payments {
+        None => {
+            let (ask, place) = ask(new.barcode, new.request, "")?;
+            (vec![PaymentLine { ask, amount: new.amount, currency: new.currency }], place)
+        }
+        Some(List(given)) => {
+            let beside = [
+                ("/barcode", new.barcode.is_some()),
+                ("/request", new.request.is_some()),
+                ("/amount", new.amount.is_some()),
+                ("/currency", new.currency.is_some()),
+            ];
+            if let Some((field, _)) = beside.iter().find(|(_, is_there)| *is_there) {
+                let why = "each of the payments has its own: leave it out here";
+                return Err(Problem::field_invalid((*field).to_owned(), why));
+            }
+            lines(given)?
+        }
     };
-    match app.engine.pay(payer, order).await {
-        Ok(record) => settled(&app, &record, payment_problem),
-        Err(EngineError::Refused(refusal)) => Err(payment_problem(refusal)),
-        Err(error) => Err(error.into()),
-    }
+    let (id, payer_wallet, pin, signature) = (new.id, new.payer, new.pin, new.signature);
+    let order = PaymentOrder { id, payer: payer_wallet, lines, hold_until: None, pin, signature };
+    let answer = app.engine.pay(payer, order).await;
+    settled(&app, answer, |error| place.problem(&app.engine, error))
 }
 
-/// The payee's wallet and the payment request come out of the barcode.
-fn payment_problem(refusal: Refusal) -> Problem {
-    let problem = Problem::from(refusal);
-    match refusal {
-        Refusal::WalletUnknown => problem.at("/payer"),
-        Refusal::RequestUnknown
-        | Refusal::RequestIdTaken
-        | Refusal::RequestIdOutOfTime
-        | Refusal::RequestExpiryInvalid
-        | Refusal::PayeeCurrencyDiffers
-        | Refusal::TooManyRequests => problem.at("/barcode"),
-        _ => problem,
-    }
-}
-
-/// A transfer that was refused is a problem that tells of the transfer.
-fn settled(
+/// Shows a transfer that settled. One that was refused is a problem that tells of the transfer; `problem` points at what the
+/// route names.
+pub(super) fn settled(
     app: &App,
-    record: &TransferRecord,
-    problem: fn(Refusal) -> Problem,
+    answer: Result<TransferRecord, EngineError>,
+    problem: impl Fn(EngineError) -> Problem,
 ) -> Answer<Created<TransferView>> {
-    let view = TransferView::new(&app.engine, record)?;
-    let Some(refusal) = record.refusal else { return Ok(created(view)) };
-    let view = serde_json::to_value(view).map_err(|error| Problem::internal(&error))?;
-    Err(problem(refusal).with_member("transfer", view))
+    let record = answer.map_err(&problem)?;
+    let view = TransferView::new(&app.engine, &record)?;
+    match record.refusal {
+        None => Ok(created(view)),
+        Some(refusal) => Err(with_transfer(problem(refusal.into()), &view)),
+    }
+}
+
+/// The problem of a transfer that was refused and is on record.
+pub(super) fn refused(app: &App, record: &TransferRecord, problem: Problem) -> Problem {
+    match TransferView::new(&app.engine, record) {
+        Ok(view) => with_transfer(problem, &view),
+        Err(error) => error,
+    }
+}
+
+fn with_transfer(problem: Problem, view: &TransferView) -> Problem {
+    match serde_json::to_value(view) {
+        Ok(view) => problem.with_member("transfer", view),
+        Err(error) => Problem::internal(&error),
+    }
 }
 
 pub(super) async fn show(
@@ -162,34 +184,43 @@ pub(super) async fn show(
     asked.nothing()?;
     let (party, id) = (asked.caller.party(), ids.get("transfer")?);
     let record = app.read(move |engine| engine.transfer(party, id)).await??;
-    let record = record.ok_or_else(transfer_unknown)?;
+    let record = record.ok_or_else(Problem::transfer_unknown)?;
     Ok(Json(TransferView::new(&app.engine, &record)?))
-}
-
-fn transfer_unknown() -> Problem {
-    Problem::new(
-        http::StatusCode::NOT_FOUND,
-        "transfer-unknown",
-        "The transfer is not known",
-        "there is no such transfer, or none of the account's",
-        "check the transfer's id; one that was never made may be sent with it",
-    )
-    .at("transfer")
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, ids: PathIds, asked: Asked) -> Answer<Json<Transfers>> {
     let page: Page = asked.query()?;
-    let limit = page.limit.unwrap_or(PAGE_TRANSFERS);
-    if !(1..=MAX_PAGE_TRANSFERS).contains(&limit) {
-        return Err(Problem::field_invalid("limit".to_owned(), "out of range: send 1 to 200"));
-    }
+    let limit = page_limit(page.limit)?;
     let (party, wallet) = (asked.caller.party(), ids.get("wallet")?);
     let before = page.before.map(Position::new);
-    let limit = usize::from(limit);
     // One more than is shown says whether there are more.
     let asked_for = limit.saturating_add(1);
-    let mut records =
-        app.read(move |engine| engine.wallet_transfers(party, wallet, before, asked_for)).await??;
+    let records = app.read(move |engine| engine.wallet_transfers(party, wallet, before, asked_for)).await??;
+    shown_page(&app, records, limit)
+}
+
+/// The transfers of a wallet that have a reference of its books.
+pub(super) async fn search(State(app): State<Arc<App>>, asked: Asked) -> Answer<Json<Transfers>> {
+    let Search { wallet, reference, limit, before } = asked.query()?;
+    let limit = page_limit(limit)?;
+    let (party, before) = (asked.caller.party(), before.map(Position::new));
+    let asked_for = limit.saturating_add(1);
+    let records = app
+        .read(move |engine| engine.transfers_by_reference(party, wallet, &reference, before, asked_for))
+        .await??;
+    shown_page(&app, records, limit)
+}
+
+/// How many a page has.
+pub(super) fn page_limit(given: Option<u16>) -> Result<usize, Problem> {
+    let limit = given.unwrap_or(PAGE_TRANSFERS);
+    if (1..=MAX_PAGE_TRANSFERS).contains(&limit) {
+        return Ok(usize::from(limit));
+    }
+    Err(Problem::field_invalid("limit".to_owned(), "out of range: send 1 to 200"))
+}
+
+fn shown_page(app: &App, mut records: Vec<TransferRecord>, limit: usize) -> Answer<Json<Transfers>> {
     let has_more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| has_more).map(|record| record.position.to_string());

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use data_encoding::BASE64URL_NOPAD;
 use quittance_engine::Pin;
-use quittance_ledger::{Amount, AmountError, Timestamp};
+use quittance_ledger::{Amount, AmountError, Signature, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 struct AmountVisitor;
@@ -88,6 +89,16 @@ pub(crate) fn optional_amount<'de, D: Deserializer<'de>>(
     deserializer.deserialize_option(Optional(AmountVisitor))
 }
 
+/// An amount in a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListedAmount(pub(crate) Amount);
+
+impl<'de> Deserialize<'de> for ListedAmount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        amount(deserializer).map(Self)
+    }
+}
+
 struct InstantVisitor;
 
 impl Visitor<'_> for InstantVisitor {
@@ -112,6 +123,11 @@ fn read_instant(text: &str) -> Option<Timestamp> {
     is_canonical.then(|| Timestamp::from_millis(millis))
 }
 
+/// An instant that must be there.
+pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    deserializer.deserialize_any(InstantVisitor)
+}
+
 /// An instant that may be missing or null.
 pub(crate) fn optional_instant<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -119,10 +135,53 @@ pub(crate) fn optional_instant<'de, D: Deserializer<'de>>(
     deserializer.deserialize_option(Optional(InstantVisitor))
 }
 
+/// A text that is read without a word of it in any message.
+fn secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<std::borrow::Cow<'de, str>, D::Error> {
+    std::borrow::Cow::<'de, str>::deserialize(deserializer)
+        .map_err(|_| D::Error::invalid_type(Unexpected::Other("another kind"), &expected))
+}
+
 /// A PIN. No message of this function holds any of it.
 pub(crate) fn pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pin, D::Error> {
-    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer).map_err(|_| {
-        D::Error::invalid_type(Unexpected::Other("another kind"), &"a PIN as a string of digits")
-    })?;
+    let text = secret(deserializer, "a PIN as a string of digits")?;
     text.parse().map_err(|error| D::Error::custom(format_args!("{error}: send it as a string of digits")))
+}
+
+/// A PIN that may be missing or null.
+pub(crate) fn optional_pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pin>, D::Error> {
+    struct Given(Pin);
+
+    impl<'de> Deserialize<'de> for Given {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            pin(deserializer).map(Self)
+        }
+    }
+
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|Given(pin)| pin))
+}
+
+/// A device's signature. No message of this function holds any of it.
+pub(crate) fn signature<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Signature, D::Error> {
+    const EXPECTED: &str = "a signature of 64 bytes in base64url without padding";
+    let text = secret(deserializer, EXPECTED)?;
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Signature).ok_or_else(|| D::Error::custom(format_args!("not a signature: send {EXPECTED}")))
+}
+
+/// A device's signature that may be missing or null.
+pub(crate) fn optional_signature<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Signature>, D::Error> {
+    struct Given(Signature);
+
+    impl<'de> Deserialize<'de> for Given {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            signature(deserializer).map(Self)
+        }
+    }
+
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|Given(signature)| signature))
 }

@@ -23,9 +23,14 @@ pub(crate) fn is_media_type(headers: &HeaderMap, name: &HeaderName, media_type: 
     essence.trim().eq_ignore_ascii_case(media_type)
 }
 
-/// Reads a JSON body into `T`, whose members and no others must be there, each once. It is an object of plain values:
-/// serde would also take a list for an object, and an object for a word.
-pub(crate) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+/// Reads a JSON body into `T`, whose members and no others must be there, each once. It is an object of plain values, but
+/// for the members that `nested` names: serde would also take a list for an object, and an object for a word. Those are
+/// [`Object`](super::Object)s and [`List`](super::List)s, without words of a fixed set in them.
+pub(crate) fn read_json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+    nested: &[&str],
+) -> Result<T, Problem> {
     if !is_media_type(headers, &CONTENT_TYPE, JSON) {
         return Err(Problem::content_type(JSON));
     }
@@ -46,7 +51,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
     })?;
     reader.end().map_err(|error| malformed(&error))?;
     let members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-    match members.iter().find(|(_, value)| value.is_object() || value.is_array()) {
+    let is_plain =
+        |name: &str, value: &Value| nested.contains(&name) || !(value.is_object() || value.is_array());
+    match members.iter().find(|(name, value)| !is_plain(name, value)) {
         Some((name, _)) => Err(Problem::field_invalid(member(String::new(), name), NOT_PLAIN)),
         None => Ok(value),
     }
@@ -142,7 +149,7 @@ mod tests {
     fn read(content_type: &'static str, body: &str) -> Result<Body, Problem> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        read_json(&headers, body.as_bytes())
+        read_json(&headers, body.as_bytes(), &[])
     }
 
     fn with(change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> Result<Body, Problem> {
@@ -174,7 +181,7 @@ mod tests {
             let problem = read(other, "{}").unwrap_err();
             assert_eq!(problem.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{other}");
         }
-        assert!(read_json::<Body>(&HeaderMap::new(), b"{}").is_err());
+        assert!(read_json::<Body>(&HeaderMap::new(), b"{}", &[]).is_err());
     }
 
     #[test]
@@ -237,7 +244,7 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-        let read = |text: &str| read_json::<Small>(&headers, text.as_bytes());
+        let read = |text: &str| read_json::<Small>(&headers, text.as_bytes(), &[]);
         assert!(read(r#"{"kind":"person","exponent":2}"#).is_ok());
         let digits = "9".repeat(400);
         for (text, slug, field, words) in [
@@ -258,7 +265,7 @@ mod tests {
             assert!(problem.mend().contains(words), "{text}: {problem:?}");
         }
         let amount = format!(r#"{{"id":"{ID}","amount":{digits},"currency":"EUR","pin":"1234"}}"#);
-        let read = super::read_json::<Body>(&headers, amount.as_bytes());
+        let read = super::read_json::<Body>(&headers, amount.as_bytes(), &[]);
         assert!(assert_problem(read, "field-invalid", Some("/amount")).contains("range"));
     }
 

@@ -4,11 +4,16 @@
 
 mod fields;
 mod json;
+mod nested;
 mod path;
 mod query;
 
-pub(crate) use fields::{amount, optional_amount, optional_instant, pin};
+pub(crate) use fields::{
+    ListedAmount, amount, instant, optional_amount, optional_instant, optional_pin, optional_signature, pin,
+    signature,
+};
 pub(crate) use json::{is_media_type, read_json};
+pub(crate) use nested::{List, Object};
 pub(crate) use path::PathIds;
 pub(crate) use query::read_query;
 

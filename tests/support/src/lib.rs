@@ -12,7 +12,7 @@ mod zbar;
 pub use binary::{Failed, Home, Server};
 pub use expect::{ANY_FIELD, Expected, assert_problem};
 pub use parties::{
-    Party, accounts_wallets, ask, euro, eventually, fund, join, next_notice, pay, payment, posted, register,
-    soon,
+    Party, accounts_wallets, ask, euro, eventually, fund, join, join_as, next_notice, pay, payment, posted,
+    register, soon,
 };
 pub use zbar::read_with_zbar;

@@ -41,9 +41,19 @@ pub async fn register(operator: &Client) {
     operator.register_currency(euro(), None).await.unwrap();
 }
 
-/// Opens an account, pairs its device and opens its wallet.
+/// Opens a person's account, pairs its device and opens its wallet.
 pub async fn join(operator: &Client, name: &'static str, algorithm: KeyAlgorithm) -> Party {
-    let new = NewAccount { id: None, name, kind: AccountKind::Person };
+    join_as(operator, name, AccountKind::Person, algorithm).await
+}
+
+/// Opens an account, pairs its device and opens its wallet.
+pub async fn join_as(
+    operator: &Client,
+    name: &'static str,
+    kind: AccountKind,
+    algorithm: KeyAlgorithm,
+) -> Party {
+    let new = NewAccount { id: None, name, kind };
     let opened = operator.open_account(&new).await.unwrap();
     let pin = "2580";
     let device = NewDevice { code: &opened.pairing.code, name: "a device", pin };

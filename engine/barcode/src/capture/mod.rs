@@ -13,6 +13,7 @@ mod plane;
 
 use image::GrayImage;
 
+use crate::emv;
 use crate::error::BarcodeError;
 use grid::Located;
 use plane::Plane;
@@ -75,7 +76,7 @@ fn the_only(mut texts: Vec<String>) -> Result<String, BarcodeError> {
 }
 
 fn is_payment(text: &str) -> bool {
-    text.starts_with("HTTP") && text.contains("/P/")
+    (text.starts_with("HTTP") && text.contains("/P/")) || emv::is_ours(text)
 }
 
 /// The texts of all codes that can be read in a picture.

@@ -201,7 +201,7 @@ impl<'a> Scenes<'a> {
     async fn try_wrong_pin(&mut self, ada: &Player, barcode: &Read) -> Outcome<()> {
         self.screen.step("Ada mistypes her PIN");
         let wrong = Payment { pin: WRONG_PIN, ..payment(ada, barcode)? };
-        let problem = refused(ada.client.pay(&wrong).await, "a wrong PIN")?;
+        let problem = refused(ada.client.pay_verified(&wrong, &barcode.verified).await, "a wrong PIN")?;
         self.tell_refusal(&problem);
         let account = ada.client.account(ada.account).await?;
         self.screen.fact("attempts left", account.pin_attempts_left);
@@ -210,7 +210,7 @@ impl<'a> Scenes<'a> {
 
     async fn pay(&mut self, ada: &Player, barcode: &Read) -> Outcome<Transfer> {
         self.screen.step("Ada confirms with her PIN, and the payment settles");
-        let paid = ada.client.pay(&payment(ada, barcode)?).await?;
+        let paid = ada.client.pay_verified(&payment(ada, barcode)?, &barcode.verified).await?;
         must(barcode.verified.details().payee == paid.payee, "the units went to who the barcode names")?;
         self.screen.fact("transfer", paid.id);
         self.screen.fact("position", paid.position);
@@ -267,7 +267,7 @@ impl<'a> Scenes<'a> {
     async fn ask_again(&mut self, ada: &Player, barcode: &Read, paid: &Transfer) -> Outcome<()> {
         self.screen.step("The phone asks again under the same id, as if no answer had come");
         let repeat = Payment { id: paid.id, ..payment(ada, barcode)? };
-        let answer = ada.client.pay(&repeat).await?;
+        let answer = ada.client.pay_verified(&repeat, &barcode.verified).await?;
         must(answer == *paid, "a repeat is answered as the first time")?;
         self.screen.fact("answer", "the same, and nothing moved");
         Ok(())
@@ -275,7 +275,10 @@ impl<'a> Scenes<'a> {
 
     async fn pay_twice(&mut self, ada: &Player, barcode: &Read) -> Outcome<Transfer> {
         self.screen.step("A second payment of the one-time request is refused");
-        let problem = refused(ada.client.pay(&payment(ada, barcode)?).await, "a second payment")?;
+        let problem = refused(
+            ada.client.pay_verified(&payment(ada, barcode)?, &barcode.verified).await,
+            "a second payment",
+        )?;
         self.tell_refusal(&problem);
         problem.transfer.map(|transfer| *transfer).ok_or_else(|| "the refusal is not on record".into())
     }

@@ -59,6 +59,7 @@ impl Scanned {
         let usage = match details.usage {
             Usage::OneTime => "once",
             Usage::Reusable => "any number of times",
+            Usage::Parts => "in parts",
         };
         fact("payable", usage)?;
         match self.verified.sealer() {
@@ -72,7 +73,15 @@ impl Scanned {
 
     /// What is paid: what the barcode asks for, or what the payer says where it leaves that open.
     pub(super) fn amount(&self, said: Option<u64>) -> Result<Amount, CliError> {
-        match (self.verified.details().amount, said) {
+        let details = self.verified.details();
+        if let Some(asked) = details.amount.filter(|_| details.usage == Usage::Parts) {
+            let asked = formatted(&self.verified, asked);
+            let said = said.ok_or_else(|| {
+                format!("the barcode asks for {asked} in parts: say with --amount how much of it to pay now")
+            })?;
+            return Ok(Amount::new(said)?);
+        }
+        match (details.amount, said) {
             (Some(asked), None) => Ok(asked),
             (Some(asked), Some(said)) if asked.get() == said => Ok(asked),
             (Some(asked), Some(_)) => {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::{Write as _, stdout};
 
 use quittance_barcode::Untrusted;
-use quittance_ledger::Text;
+use quittance_ledger::{Text, WalletId};
 
 use crate::cli::CliError;
-use crate::client::{ClientError, Direction, ProblemDetails, Transfer, TransferStatus};
+use crate::client::{
+    ClientError, Direction, ProblemDetails, Transfer, TransferLeg, TransferPurpose, TransferStatus,
+};
 
 const LABEL_WIDTH: usize = 11;
 const MAX_SHOWN_BYTES: usize = 256;
@@ -77,16 +79,40 @@ fn uncapitalised(title: &str) -> String {
     }
 }
 
-/// A transfer in one line, as the party sees it on whose side it is.
+/// A transfer in one line, as the party sees it on whose side its first leg is.
 pub(super) fn transfer_line(transfer: &Transfer, direction: Direction) -> String {
-    let Transfer { id, status, refusal, position, at, payee_name, display, reference, .. } = transfer;
-    let (outcome, sign) = match (status, direction) {
-        (TransferStatus::Settled, Direction::Incoming) => ("settled", "+"),
-        (TransferStatus::Settled, Direction::Outgoing) => ("settled", "-"),
-        (TransferStatus::Refused, _) => ("refused", ""),
+    let Transfer { payee_name, display, reference, purpose, .. } = transfer;
+    line_of(transfer, direction, *purpose, display, payee_name.as_deref(), reference.as_deref())
+}
+
+/// What of a transfer concerns a wallet: a line for each leg that it pays or is paid by.
+pub(super) fn wallet_lines(transfer: &Transfer, wallet: WalletId) -> impl Iterator<Item = String> + '_ {
+    let concerns = move |leg: &&TransferLeg| leg.payer == wallet || leg.payee == wallet;
+    transfer.legs.iter().filter(concerns).map(move |leg| {
+        let TransferLeg { payee_name, display, reference, purpose, .. } = leg;
+        let direction = if leg.payer == wallet { Direction::Outgoing } else { Direction::Incoming };
+        line_of(transfer, direction, *purpose, display, payee_name.as_deref(), reference.as_deref())
+    })
+}
+
+fn line_of(
+    transfer: &Transfer,
+    direction: Direction,
+    purpose: TransferPurpose,
+    display: &str,
+    payee_name: Option<&str>,
+    reference: Option<&str>,
+) -> String {
+    let Transfer { id, status, refusal, position, at, .. } = transfer;
+    let (outcome, sign) = match (status, purpose, direction) {
+        (TransferStatus::Refused, ..) => ("refused", ""),
+        // Nothing moves by that.
+        (TransferStatus::Settled, TransferPurpose::Hold, _) => ("set aside", ""),
+        (TransferStatus::Settled, _, Direction::Incoming) => ("settled", "+"),
+        (TransferStatus::Settled, _, Direction::Outgoing) => ("settled", "-"),
     };
     let amount = format!("{sign}{}", Shown(display));
-    let mut line = format!("{position:>8}  {}  {outcome}  {amount:>16}  {id}", Shown(at));
+    let mut line = format!("{position:>8}  {}  {outcome:<9}  {amount:>16}  {id}", Shown(at));
     if let Some(name) = payee_name {
         line.push_str(&format!("  to {}", Shown(name)));
     }

@@ -1,0 +1,249 @@
+//! What an audit finds: each test damages a sound store in one way.
+
+use std::path::Path;
+
+use pollster::block_on;
+use quittance_journal::{Committer, Submission, Tip};
+use quittance_ledger::{
+    Allowance, Amount, Authority, BookEntry, Day, EntryState, Event, FeeRule, FeeScope, HoldState,
+    HoldStatus, Leg, PaymentRequestId, Purpose, Timestamp, Transfer, TransferId, WalletId, WalletSnapshot,
+};
+
+use super::*;
+use crate::clock::system_now;
+use crate::config::EngineConfig;
+use crate::engine::Engine;
+use crate::keys::Keys;
+use crate::order::OperatorOrder;
+use crate::store::{HistoryBatch, Line, StateBatch};
+
+fn transfer_id(n: u8) -> TransferId {
+    let [_, _, a, b, c, d, e, f] = system_now().as_millis().to_be_bytes();
+    TransferId::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n]).unwrap()
+}
+
+fn amount(minor: u64) -> Amount {
+    Amount::new(minor).unwrap()
+}
+
+/// A store with one wallet that was issued units into, in three transfers; gives the wallet.
+fn sound_store(folder: &Path) -> WalletSnapshot {
+    let config = EngineConfig::new(folder.join("store"), "http://127.0.0.1:7400".parse().unwrap());
+    let engine = Engine::start(config, Keys::load_or_create(&folder.join("keys")).unwrap()).unwrap();
+    block_on(async {
+        let eur = Currency::new("EUR".parse().unwrap(), None).unwrap();
+        engine.register_currency(eur).await.unwrap();
+        let kind = quittance_ledger::AccountKind::Person;
+        let (account, _) = engine.open_account(None, "Ada".parse().unwrap(), kind).await.unwrap();
+        let wallet = engine.open_wallet(account.id, None, eur.code(), None).await.unwrap();
+        for n in 1..=3 {
+            let order = OperatorOrder {
+                id: transfer_id(n),
+                wallet: wallet.id,
+                amount: amount(100),
+                currency: eur.code(),
+                reference: None,
+            };
+            engine.issue(order).await.unwrap();
+        }
+        engine.wallet(crate::order::Party::Operator, wallet.id).await.unwrap()
+    })
+}
+
+fn damaged(damage: impl FnOnce(&Store, WalletSnapshot)) -> AuditError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let wallet = sound_store(folder.path());
+    let sound = audit(&path).unwrap();
+    assert_eq!((sound.settled, sound.totals[0].in_circulation), (3, 300));
+    let store = Store::open_existing(&path).unwrap();
+    damage(&store, wallet);
+    store.sync().unwrap();
+    drop(store);
+    audit(&path).unwrap_err()
+}
+
+/// Appends an event that no engine would have decided.
+fn append(store: &Store, event: Event) {
+    append_at(store, system_now(), event);
+}
+
+fn append_at(store: &Store, at: Timestamp, event: Event) {
+    let tip = replay(&store.journal_reader(), Position::START, |_| Ok::<_, ReplayError>(())).unwrap();
+    assert_ne!(tip, Tip::GENESIS);
+    let (committer, queue) = Committer::<_, ()>::new(store.journal_writer().unwrap(), tip, 1);
+    queue.submit(Submission::Record { at, event, done: None });
+    drop(queue);
+    committer.run(|_| {}).unwrap();
+}
+
+#[test]
+fn a_wallet_that_was_changed_in_the_checkpoint_is_found() {
+    let error = damaged(|store, wallet| {
+        let mut batch = StateBatch::default();
+        batch.wallet(&WalletSnapshot { posted: wallet.posted + 1, ..wallet }).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    assert!(
+        matches!(&error, AuditError::CheckpointDiffers { what, .. } if what.starts_with("wallet")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_checkpoint_that_is_ahead_of_the_journal_is_found() {
+    let error = damaged(|store, _| {
+        let mut batch = StateBatch::default();
+        batch.directory(Position::new(1_000)).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    let AuditError::Unreadable(StartError::Journal(ReplayError::Short { needed, .. })) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(needed, Position::new(1_000));
+}
+
+#[test]
+fn a_notification_that_would_be_missed_is_found() {
+    let error = damaged(|store, wallet| {
+        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+        let positions = store.history().after(account, Position::START, 10).unwrap();
+        assert_eq!(positions.len(), 3);
+        let mut batch = HistoryBatch::default();
+        batch.entries(account, &[positions[0], positions[2]]);
+        store.history().write(batch).unwrap();
+    });
+    assert!(
+        matches!(&error, AuditError::IndexDiffers { what, position } if what.starts_with("account") && position.get() == 6),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_balance_that_would_be_shown_wrong_is_found() {
+    let error = damaged(|store, wallet| {
+        let mut lines = store.history().after(wallet.id, Position::START, 10).unwrap();
+        assert_eq!(lines.iter().map(|line| line.balance).collect::<Vec<_>>(), [100, 200, 300]);
+        lines[1] = Line { balance: 201, ..lines[1] };
+        let mut batch = HistoryBatch::default();
+        batch.entries(wallet.id, &lines);
+        store.history().write(batch).unwrap();
+    });
+    let AuditError::IndexDiffers { what, position } = error else { panic!("{error}") };
+    assert!(what.starts_with("wallet") && position == Position::new(6), "{what} at {position}");
+}
+
+#[test]
+fn what_is_listed_and_never_was_is_found() {
+    let error = damaged(|store, _| {
+        let mut batch = HistoryBatch::default();
+        batch.entries(WalletId::from_bytes([9; 16]).unwrap(), &[line_at(5)]);
+        store.history().write(batch).unwrap();
+    });
+    assert!(matches!(&error, AuditError::IndexDiffers { what, .. } if what.contains("not in")), "{error}");
+}
+
+fn line_at(position: u64) -> Line {
+    Line { position: Position::new(position), balance: 0, at: Timestamp::EPOCH }
+}
+
+#[test]
+fn an_entry_of_a_book_that_the_checkpoint_has_otherwise_is_found() {
+    let error = damaged(|store, wallet| {
+        let mut batch = StateBatch::default();
+        let hold = HoldState {
+            payee: wallet.id,
+            request: PaymentRequestId::from_bytes(transfer_id(7).to_bytes()).unwrap(),
+            amount: amount(5),
+            captured: 0,
+            expires_at: Timestamp::EPOCH,
+            status: HoldStatus::Released,
+            counted_on: Day::NEVER,
+            account_counted_on: None,
+        };
+        let entry = BookEntry::Hold(transfer_id(7));
+        batch.entry(wallet.id, entry, Some(&EntryState::Hold(hold))).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    let AuditError::CheckpointDiffers { what, position } = error else { panic!("{error}") };
+    assert!(what.starts_with("hold") && position == Position::new(7), "{what} as of {position}");
+}
+
+#[test]
+fn a_fee_and_a_limit_that_nobody_set_are_found() {
+    let error = damaged(|store, wallet| {
+        let rule = FeeRule { fixed: 1, basis_points: 0, minimum: 0, maximum: None, collector: wallet.id };
+        let mut batch = StateBatch::default();
+        batch.fee(FeeScope::Wallet(wallet.id), Some(&rule)).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    assert!(matches!(&error, AuditError::CheckpointDiffers { what, .. } if what == "the fees"), "{error}");
+    let error = damaged(|store, wallet| {
+        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+        let mut batch = StateBatch::default();
+        batch.allowance(&Allowance::new(account, wallet.currency).snapshot()).unwrap();
+        store.state().write(batch).unwrap();
+    });
+    assert!(
+        matches!(&error, AuditError::CheckpointDiffers { what, .. } if what.contains("limits")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_transfer_out_of_nothing_is_found() {
+    let error = damaged(|store, wallet| {
+        let leg = Leg {
+            payer: wallet.id,
+            payee: WalletId::from_bytes([9; 16]).unwrap(),
+            amount: amount(1),
+            currency: wallet.currency,
+            purpose: Purpose::Redemption,
+            reference: None,
+        };
+        let transfer = Transfer::new(transfer_id(9), Authority::Operator, leg);
+        append(store, Event::TransferSettled(Box::new(transfer)));
+    });
+    assert!(matches!(&error, AuditError::Breach { breach: Breach::LegImpossible(..), .. }), "{error}");
+}
+
+#[test]
+fn a_pin_that_is_guessed_past_its_lock_is_found() {
+    let error = damaged(|store, wallet| {
+        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+        (0..=quittance_ledger::MAX_PIN_FAILURES).for_each(|_| append(store, Event::PinFailed { account }));
+    });
+    assert!(matches!(&error, AuditError::Breach { breach: Breach::OutOfPlace(_), .. }), "{error}");
+}
+
+#[test]
+fn what_can_not_be_read_is_named() {
+    let error = damaged(|store, _| {
+        let mut batch = StateBatch::default();
+        batch.time_mark(Timestamp::EPOCH, Position::START).unwrap();
+        store.state().write(batch).unwrap();
+        store.damage_state();
+    });
+    assert!(error.to_string().contains("wallet in it can't be read"), "{error}");
+}
+
+/// With such a record every transfer's id would be too old, until the machine's clock has caught up.
+#[test]
+fn a_journal_that_is_far_ahead_of_the_clock_is_not_started_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let wallet = sound_store(folder.path());
+    let path = folder.path().join("store");
+    let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+    let start = || {
+        let config = EngineConfig::new(path.clone(), "http://127.0.0.1:7400".parse().unwrap());
+        Engine::start(config, Keys::load_or_create(&folder.path().join("keys")).unwrap())
+    };
+    for (hours, is_started) in [(1, true), (26, false)] {
+        let at = system_now().plus_millis(hours * 3_600 * 1_000);
+        append_at(&Store::open(&path).unwrap(), at, Event::PinFailuresCleared { account });
+        let started = start();
+        assert_eq!(started.is_ok(), is_started, "{hours} h: {started:?}");
+        assert!(is_started || matches!(started, Err(StartError::ClockBehind { .. })));
+    }
+    audit(&path).unwrap();
+}

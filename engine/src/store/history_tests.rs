@@ -1,0 +1,115 @@
+//! The index against a plain list.
+
+use super::*;
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+fn tree() -> HistoryTree {
+    let database = sled::Config::new().temporary(true).open().unwrap();
+    HistoryTree::new(database.open_tree("history").unwrap())
+}
+
+/// A line whose instant may be that of the one before it.
+fn line(position: u64) -> Line {
+    let balance = i64::try_from(position).unwrap() - 50;
+    Line { position: Position::new(position), balance, at: Timestamp::from_millis(position / 2) }
+}
+
+fn id(millis: u64, n: u8) -> TransferId {
+    let [_, _, a, b, c, d, e, f] = millis.to_be_bytes();
+    TransferId::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n]).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn pages_are_those_of_a_plain_list(
+        gaps in proptest::collection::vec(1_u64..5, 1..60),
+        cuts in proptest::collection::vec(1_usize..9, 60),
+        cursor in 0_u64..200,
+        limit in 1_usize..20,
+    ) {
+        let tree = tree();
+        let (wallet, neighbour, account) = (
+            WalletId::from_bytes([7; 16]).unwrap(),
+            WalletId::from_bytes([6; 16]).unwrap(),
+            AccountId::from_bytes([7; 16]).unwrap(),
+        );
+        let mut last = 0;
+        let all: Vec<Line> = gaps.iter().map(|gap| { last += gap; line(last) }).collect();
+        let mut rest = all.as_slice();
+        for cut in cuts {
+            let (now, later) = rest.split_at(cut.min(rest.len()));
+            let mut batch = HistoryBatch::default();
+            batch.entries(wallet, now);
+            batch.entries(neighbour, now);
+            let positions: Vec<_> = now.iter().map(|line| line.position).collect();
+            batch.entries(account, &positions);
+            tree.write(batch).unwrap();
+            rest = later;
+        }
+        let written = all.len() - rest.len();
+        prop_assume!(written == all.len());
+        let since = Timestamp::from_millis(cursor / 2);
+        let first = all.iter().copied().find(|line| line.at >= since);
+        prop_assert_eq!(tree.first_since(wallet, since).unwrap(), first);
+        let cursor = Position::new(cursor);
+        let after: Vec<_> = all.iter().copied().filter(|l| l.position > cursor).take(limit).collect();
+        let before: Vec<_> = all.iter().rev().copied().filter(|l| l.position < cursor).take(limit).collect();
+        let positions: Vec<_> = after.iter().map(|line| line.position).collect();
+        prop_assert_eq!(tree.after(wallet, cursor, limit).unwrap(), after);
+        prop_assert_eq!(tree.before(wallet, cursor, limit).unwrap(), before);
+        prop_assert_eq!(tree.after(account, cursor, limit).unwrap(), positions);
+    }
+
+    #[test]
+    fn every_id_is_found_and_no_other(
+        ids in proptest::collection::btree_map((0_u64..400_000, any::<u8>()), 1_u64..1_000_000, 1..80),
+    ) {
+        let tree = tree();
+        let ids: BTreeMap<TransferId, Position> =
+            ids.into_iter().map(|((at, n), p)| (id(at, n), Position::new(p))).collect();
+        let all: Vec<_> = ids.iter().map(|(id, position)| (*id, *position)).collect();
+        for part in all.chunks(7) {
+            let mut batch = HistoryBatch::default();
+            batch.ids(part);
+            tree.write(batch).unwrap();
+        }
+        for at in 0..3 {
+            prop_assert_eq!(tree.find(id(500_000 + at, 1)).unwrap(), None);
+        }
+        // Two parts of one bucket may begin at the same position only if positions repeat, which they never do.
+        let distinct: std::collections::BTreeSet<_> = ids.values().collect();
+        prop_assume!(distinct.len() == ids.len());
+        for (id, position) in ids {
+            prop_assert_eq!(tree.find(id).unwrap(), Some(position));
+        }
+    }
+
+    #[test]
+    fn a_reference_is_found_wherever_it_was_written(
+        numbers in proptest::collection::vec(0_u8..12, 1..300),
+        cut in 1_usize..40,
+        before in 1_u64..400,
+        limit in 1_usize..9,
+    ) {
+        let tree = tree();
+        let wallet = WalletId::from_bytes([7; 16]).unwrap();
+        let hash = |n: u8| ReferenceHash::new(wallet, &format!("R-{n}").parse().unwrap());
+        let all: Vec<_> =
+            numbers.iter().zip(1..).map(|(n, position)| (hash(*n), Position::new(position))).collect();
+        for part in all.chunks(cut) {
+            let mut batch = HistoryBatch::default();
+            batch.references(&tree, part).unwrap();
+            tree.write(batch).unwrap();
+        }
+        let before = Position::new(before);
+        for n in 0..13 {
+            let wanted = all.iter().rev().filter(|(h, p)| *h == hash(n) && *p < before);
+            let wanted: Vec<_> = wanted.map(|(_, position)| *position).take(limit).collect();
+            prop_assert_eq!(tree.by_reference(hash(n), before, limit).unwrap(), wanted);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a payer answers, as bodies name it, and where in the body a refusal of it points.
+
+use quittance_engine::{Ask, Engine, EngineError, PaymentLine};
+use quittance_ledger::{Amount, CurrencyCode, PaymentRequestId, Refusal, WalletId};
+use serde::Deserialize;
+
+use crate::problem::Problem;
+use crate::strict::{Object, optional_amount};
+
+/// A request that is named, and not shown as a barcode.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestName {
+    wallet: WalletId,
+    id: PaymentRequestId,
+}
+
+/// One of several payments that settle together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewLine {
+    barcode: Option<String>,
+    request: Option<Object<RequestName>>,
+    #[serde(default, deserialize_with = "optional_amount")]
+    amount: Option<Amount>,
+    currency: Option<CurrencyCode>,
+}
+
+/// Where the body says what is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Barcode,
+    Request,
+    /// The barcodes of several payments; none where a payment has a request.
+    Payments(Vec<Option<String>>),
+}
+
+/// What is answered: a barcode or a request, and one of them. `at` is where the body has them.
+pub(super) fn ask(
+    barcode: Option<String>,
+    request: Option<Object<RequestName>>,
+    at: &str,
+) -> Result<(Ask, Place), Problem> {
+    match (barcode, request) {
+        (Some(text), None) => Ok((Ask::Barcode(text), Place::Barcode)),
+        (None, Some(Object(RequestName { wallet, id }))) => {
+            Ok((Ask::Request { wallet, request: id }, Place::Request))
+        }
+        (None, None) => Err(Problem::field_missing(format!("{at}/barcode"))),
+        (Some(_), Some(_)) => {
+            let why = "there is a barcode beside it: send one of them";
+            Err(Problem::field_invalid(format!("{at}/request"), why))
+        }
+    }
+}
+
+/// What is answered with several payments.
+pub(super) fn lines(given: Vec<Object<NewLine>>) -> Result<(Vec<PaymentLine>, Place), Problem> {
+    if given.is_empty() {
+        return Err(Problem::field_invalid("/payments".to_owned(), "the list is empty: send 1 to 16"));
+    }
+    let (mut lines, mut barcodes) = (Vec::new(), Vec::new());
+    for (index, Object(line)) in given.into_iter().enumerate() {
+        let NewLine { barcode, request, amount, currency } = line;
+        barcodes.push(barcode.clone());
+        let (ask, _) = ask(barcode, request, &format!("/payments/{index}"))?;
+        lines.push(PaymentLine { ask, amount, currency });
+    }
+    Ok((lines, Place::Payments(barcodes)))
+}
+
+impl Place {
+    const fn field(&self) -> &'static str {
+        match self {
+            Self::Barcode => "/barcode",
+            Self::Request => "/request",
+            Self::Payments(_) => "/payments",
+        }
+    }
+
+    /// Points at the barcode that can't be paid, or at where the amount or the currency should be.
+    pub(super) fn problem(&self, engine: &Engine, error: EngineError) -> Problem {
+        match error {
+            EngineError::Refused(refusal) => self.refused(refusal),
+            EngineError::Barcode(_) | EngineError::TillNotTrusted => {
+                Problem::from(error).at(self.bad_barcode(engine))
+            }
+            EngineError::AmountMissing | EngineError::CurrencyDiffers
+                if matches!(self, Self::Payments(_)) =>
+            {
+                Problem::from(error).at(self.field())
+            }
+            error => error.into(),
+        }
+    }
+
+    fn bad_barcode(&self, engine: &Engine) -> String {
+        let Self::Payments(barcodes) = self else { return self.field().to_owned() };
+        let is_bad = |barcode: &Option<String>| {
+            let opened = barcode.as_deref().map(|text| engine.open_barcode(text));
+            opened.is_some_and(|opened| {
+                opened.map_or(true, |barcode| barcode.check_expiry(engine.now()).is_err())
+            })
+        };
+        let index = barcodes.iter().position(is_bad);
+        index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}/barcode"))
+    }
+
+    /// The payee's wallet and the payment request come out of what is answered.
+    pub(super) fn refused(&self, refusal: Refusal) -> Problem {
+        let problem = Problem::from(refusal);
+        match refusal {
+            Refusal::WalletUnknown => problem.at("/payer"),
+            Refusal::RequestIdTaken
+            | Refusal::RequestIdOutOfTime
+            | Refusal::RequestExpiryInvalid
+            | Refusal::PayeeCurrencyDiffers => problem.at(self.field()),
+            _ => {
+                let own: &[&str] = match self {
+                    Self::Payments(_) => &["/id", "/payer", "/pin"],
+                    Self::Barcode | Self::Request => &["/id", "/payer", "/amount", "/pin", "/expires_at"],
+                };
+                problem.within(own, self.field())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> Option<Object<RequestName>> {
+        let wallet = WalletId::from_bytes([1; 16]).unwrap();
+        let id = "0193a2b4-0c5d-7e6f-8a9b-0c1d2e3f4a5b".parse().unwrap();
+        Some(Object(RequestName { wallet, id }))
+    }
+
+    #[test]
+    fn one_thing_is_answered_with_each_payment() {
+        let text = || Some("x".to_owned());
+        assert!(matches!(ask(text(), None, ""), Ok((Ask::Barcode(_), Place::Barcode))));
+        assert!(matches!(ask(None, name(), ""), Ok((Ask::Request { .. }, Place::Request))));
+        assert_eq!(ask(None, None, "").unwrap_err().field(), Some("/barcode"));
+        assert_eq!(ask(text(), name(), "/payments/3").unwrap_err().field(), Some("/payments/3/request"));
+        assert_eq!(lines(Vec::new()).unwrap_err().field(), Some("/payments"));
+    }
+
+    #[test]
+    fn a_refusal_points_at_what_the_body_has() {
+        let several = Place::Payments(Vec::new());
+        for (refusal, one, many) in [
+            (Refusal::RequestPaid, "/request", "/payments"),
+            (Refusal::RequestUnknown, "/request", "/payments"),
+            (Refusal::RequestIdTaken, "/request", "/payments"),
+            (Refusal::AgentNeeded, "/request", "/payments"),
+            (Refusal::AmountDiffers, "/amount", "/payments"),
+            (Refusal::PayeeCurrencyDiffers, "/request", "/payments"),
+            (Refusal::DayLimitExceeded, "/amount", "/payments"),
+            (Refusal::InsufficientFunds, "/payer", "/payer"),
+            (Refusal::IdConflict, "/id", "/id"),
+            (Refusal::PinLocked, "/pin", "/pin"),
+            (Refusal::TooManyLegs, "/request", "/payments"),
+        ] {
+            assert_eq!(Place::Request.refused(refusal).field(), Some(one), "{refusal:?}");
+            assert_eq!(several.refused(refusal).field(), Some(many), "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Snapshots: copies of the journal, made while the server runs, for an audit to read.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+
+use super::{Answer, Created, created};
+use crate::app::App;
+use crate::auth::Asked;
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+pub(super) struct Snapshot {
+    folder: String,
+    position: u64,
+}
+
+pub(super) async fn make(State(app): State<Arc<App>>, asked: Asked) -> Answer<Created<Snapshot>> {
+    asked.caller.operator()?;
+    asked.nothing()?;
+    let made = app.read(quittance_engine::Engine::snapshot_beside).await?;
+    let (folder, position) = made.map_err(|error| Problem::internal(&error))?;
+    Ok(created(Snapshot { folder: folder.display().to_string(), position: position.get() }))
+}

@@ -1,0 +1,156 @@
+//! Transfers, leg by leg.
+
+use quittance_engine::{Engine, TransferRecord};
+use quittance_ledger::{
+    AccountId, Amount, Authority, CurrencyCode, Description, DeviceId, Leg, LegId, Name, PaymentKind,
+    PaymentRequestId, Purpose, Reference, TransferId, WalletId,
+};
+use serde::Serialize;
+
+use super::{Instant, display, known_currency};
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+pub(crate) struct TransferView {
+    id: TransferId,
+    status: TransferStatus,
+    refusal: Option<RefusalView>,
+    position: u64,
+    at: Instant,
+    /// The first leg.
+    #[serde(flatten)]
+    first: LegView,
+    legs: Vec<NumberedLeg>,
+    reason: Option<Description>,
+    by: AuthorityView,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum TransferStatus {
+    Settled,
+    Refused,
+}
+
+#[derive(Serialize)]
+struct RefusalView {
+    r#type: String,
+    title: &'static str,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct NumberedLeg {
+    leg: u8,
+    #[serde(flatten)]
+    moved: LegView,
+}
+
+#[derive(Serialize)]
+struct LegView {
+    purpose: PurposeView,
+    kind: Option<PaymentKind>,
+    payer: WalletId,
+    payee: WalletId,
+    payee_name: Option<Name>,
+    amount: Amount,
+    currency: CurrencyCode,
+    display: String,
+    request: Option<PaymentRequestId>,
+    reference: Option<Reference>,
+    related: Option<LegId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum PurposeView {
+    Issue,
+    Redemption,
+    Payment,
+    Hold,
+    Capture,
+    Refund,
+    Reversal,
+    Fee,
+    Split,
+    Conversion,
+    Adjustment,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum AuthorityView {
+    Operator,
+    Device { account: AccountId, device: DeviceId },
+}
+
+impl PurposeView {
+    /// The purpose's name, and the leg that it is about.
+    const fn of(purpose: &Purpose) -> (Self, Option<LegId>) {
+        match purpose {
+            Purpose::Issue => (Self::Issue, None),
+            Purpose::Redemption => (Self::Redemption, None),
+            Purpose::Payment(_) => (Self::Payment, None),
+            Purpose::Hold { .. } => (Self::Hold, None),
+            Purpose::Capture { hold, .. } => (Self::Capture, Some(LegId { transfer: *hold, leg: 0 })),
+            Purpose::Refund(original) => (Self::Refund, Some(original.id)),
+            Purpose::Reversal(original) => (Self::Reversal, Some(original.id)),
+            Purpose::Fee => (Self::Fee, None),
+            Purpose::Split => (Self::Split, None),
+            Purpose::Conversion => (Self::Conversion, None),
+            Purpose::Adjustment => (Self::Adjustment, None),
+        }
+    }
+}
+
+impl LegView {
+    fn new(engine: &Engine, leg: &Leg) -> Result<Self, Problem> {
+        let currency = known_currency(engine, leg.currency)?;
+        let (purpose, related) = PurposeView::of(&leg.purpose);
+        let terms = leg.purpose.terms();
+        Ok(Self {
+            purpose,
+            kind: terms.map(|terms| terms.kind),
+            payer: leg.payer,
+            payee: leg.payee,
+            payee_name: engine.owner_name(leg.payee),
+            amount: leg.amount,
+            currency: leg.currency,
+            display: display(&currency, leg.amount),
+            request: terms.map(|terms| terms.request),
+            reference: leg.reference,
+            related,
+        })
+    }
+}
+
+impl TransferView {
+    pub(crate) fn new(engine: &Engine, record: &TransferRecord) -> Result<Self, Problem> {
+        let transfer = &record.transfer;
+        let refusal = record.refusal.map(|refusal| {
+            let problem = Problem::from(refusal);
+            RefusalView {
+                r#type: problem.kind(),
+                title: problem.title(),
+                detail: problem.detail().to_owned(),
+            }
+        });
+        let legs = record
+            .numbered_legs()
+            .map(|(number, leg)| Ok(NumberedLeg { leg: number, moved: LegView::new(engine, &leg)? }));
+        Ok(Self {
+            id: transfer.id,
+            status: if refusal.is_some() { TransferStatus::Refused } else { TransferStatus::Settled },
+            refusal,
+            position: record.position.get(),
+            at: Instant(record.at),
+            first: LegView::new(engine, &transfer.first_leg())?,
+            legs: legs.collect::<Result<_, Problem>>()?,
+            reason: transfer.reason.as_deref().copied(),
+            by: match transfer.authority {
+                Authority::Operator => AuthorityView::Operator,
+                Authority::Device { account, device } => AuthorityView::Device { account, device },
+            },
+        })
+    }
+}
