@@ -3,7 +3,7 @@
 use super::*;
 
 impl World {
-    async fn wallet_of(&self, phone: &Phone, currency: &str) -> String {
+    pub(super) async fn wallet_of(&self, phone: &Phone, currency: &str) -> String {
         let body = json!({"currency": currency});
         let (status, wallet) = self.device(phone, Method::POST, "/v1/wallets", Some(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{wallet}");

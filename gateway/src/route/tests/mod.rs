@@ -6,6 +6,7 @@ mod given_back;
 mod holds;
 mod kinds;
 mod operators;
+mod proofs;
 mod statements;
 
 use std::convert::Infallible;
