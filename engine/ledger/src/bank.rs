@@ -15,7 +15,8 @@ use crate::refund::{LegId, Original};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, Purpose, Stop, Transfer};
-use crate::wallet::{Wallet, WalletSettings};
+use crate::wallet::Wallet;
+use crate::wallet_snapshot::WalletSettings;
 
 /// 2023-11-14T22:13:20Z
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountKind, DeviceKey, PairingCode, Verifier};
 use crate::allowance::LetGo;
+use crate::books::BookEntry;
 use crate::conversion::Rate;
 use crate::fee::{FeeRule, FeeScope};
 use crate::id::{AccountId, DeviceId, PaymentRequestId, TransferId, WalletId};
@@ -13,7 +14,7 @@ use crate::payment_request::PaymentRequest;
 use crate::refusal::Refusal;
 use crate::text::Name;
 use crate::transfer::{Purpose, Transfer};
-use crate::wallet::{BookEntry, WalletSettings};
+use crate::wallet_snapshot::WalletSettings;
 
 /// A decided fact. The order of the variants is part of the journal's format: new ones go to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

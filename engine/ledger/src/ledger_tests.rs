@@ -10,15 +10,18 @@ use crate::bank::{
     Bank, MINUTE_MS, account_id, amount, by_device, by_operator, code, device, leg, original, pay, request,
     v7, wallet_id,
 };
+use crate::books::Books;
 use crate::event::Event;
 use crate::fee::{FeeRule, FeeScope};
 use crate::id::{PaymentRequestId, TransferId};
 use crate::limits::Limits;
 use crate::money::Amount;
-use crate::payment_request::{PaymentKind, PaymentRequest, RequestStatus, Split, Terms, Usage};
+use crate::payment_request::{PaymentKind, PaymentRequest, Split, Terms, Usage};
+use crate::request_book::RequestStatus;
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, Purpose, Transfer};
-use crate::wallet::{Books, Wallet, WalletSettings};
+use crate::wallet::Wallet;
+use crate::wallet_snapshot::WalletSettings;
 
 const WALLETS: u8 = 4;
 const COLLECTOR: u8 = 5;

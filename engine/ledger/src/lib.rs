@@ -11,6 +11,7 @@ mod account;
 mod allowance;
 #[cfg(test)]
 mod bank;
+mod books;
 mod calendar;
 mod conversion;
 mod event;
@@ -24,17 +25,20 @@ mod part;
 mod payment_request;
 mod refund;
 mod refusal;
+mod request_book;
 mod retention;
 mod text;
 mod time;
 mod transfer;
 mod wallet;
+mod wallet_snapshot;
 
 pub use account::{
     Account, AccountKind, Device, DeviceKey, KeyAlgorithm, MAX_DEVICES_PER_ACCOUNT, MAX_PIN_FAILURES,
     PairingCode, PinVerdict, Verifier,
 };
 pub use allowance::{Allowance, AllowanceSnapshot, LetGo};
+pub use books::{BookEntry, Books, EntryState};
 pub use calendar::{Day, Zone, ZoneUnknown};
 pub use conversion::{MAX_QUOTE_LIFETIME_MS, Rate};
 pub use event::Event;
@@ -46,22 +50,22 @@ pub use model::{Breach, Ledger};
 pub use money::{Amount, AmountError, Currency, CurrencyCode, CurrencyError, MAX_AMOUNT, MAX_EXPONENT};
 pub use part::{Decided, decide_part};
 pub use payment_request::{
-    MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET,
-    MAX_SPLITS, MAX_SUGGESTIONS, MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentKind, PaymentRequest, Quote,
-    RequestBook, RequestDetail, RequestState, RequestStatus, Split, Terms, Usage,
+    MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_SPLITS, MAX_SUGGESTIONS,
+    MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentKind, PaymentRequest, Quote, RequestDetail, Split, Terms, Usage,
 };
 pub use refund::{LegId, MAX_REFUND_AGE_MS, MAX_REFUNDED_PER_WALLET, Original, RefundBook, RefundState};
 pub use refusal::Refusal;
+pub use request_book::{
+    MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, RequestBook, RequestState, RequestStatus,
+};
 pub use retention::{Claim, IdWindow, MAX_ID_AHEAD_MS};
 pub use text::{Description, Name, Reference, Text, TextError};
 pub use time::Timestamp;
 pub use transfer::{
     Authority, Fingerprint, Leg, MAX_ASKED_LEGS, MAX_LEGS, Purpose, Signature, Stop, Transfer,
 };
-pub use wallet::{
-    Balances, BookEntry, Books, EntryState, MAX_BALANCE, Owner, Wallet, WalletSettings, WalletSnapshot,
-    WalletStatus,
-};
+pub use wallet::{MAX_BALANCE, Wallet};
+pub use wallet_snapshot::{Balances, Owner, WalletSettings, WalletSnapshot, WalletStatus};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "an overflow in a test fails it")]

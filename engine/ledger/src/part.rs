@@ -13,7 +13,8 @@ use crate::refund::Original;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, MAX_LEGS, Purpose, Transfer};
-use crate::wallet::{Owner, Wallet, WalletStatus};
+use crate::wallet::Wallet;
+use crate::wallet_snapshot::{Owner, WalletStatus};
 
 /// What a transfer comes to at one wallet, in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

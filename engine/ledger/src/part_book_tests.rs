@@ -9,7 +9,7 @@ use crate::hold::{HoldStatus, MAX_HOLD_LIFETIME_MS};
 use crate::limits::Limits;
 use crate::payment_request::Terms;
 use crate::refund::MAX_REFUND_AGE_MS;
-use crate::wallet::WalletSettings;
+use crate::wallet_snapshot::WalletSettings;
 
 #[test]
 fn each_rule_of_a_hold_refuses() {

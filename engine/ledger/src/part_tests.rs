@@ -6,8 +6,10 @@ use crate::bank::{
     leg, of_ten, original, pay, request, split, terms, transfer_id, until, wallet_id,
 };
 use crate::money::MAX_AMOUNT;
-use crate::payment_request::{RequestStatus, Terms};
-use crate::wallet::{MAX_BALANCE, WalletSettings};
+use crate::payment_request::Terms;
+use crate::request_book::RequestStatus;
+use crate::wallet::MAX_BALANCE;
+use crate::wallet_snapshot::WalletSettings;
 
 #[test]
 fn each_rule_of_a_payment_refuses_and_moves_nothing() {

@@ -4,174 +4,28 @@
 //! flight* was decided and is on its way to the journal; it counts when the wallet decides what it may still spend,
 //! and it is never shown, checkpointed or replayed.
 
-use serde::{Deserialize, Serialize};
-
 use crate::allowance::LetGo;
-use crate::calendar::{Day, Zone};
+use crate::books::{BookEntry, Books};
+use crate::calendar::Day;
 use crate::event::Event;
 use crate::hold::{HoldBook, HoldState, HoldStatus};
-use crate::id::{AccountId, PaymentRequestId, TransferId, WalletId};
+use crate::id::{PaymentRequestId, TransferId, WalletId};
 use crate::limits::{Limits, Spending};
 use crate::money::{Amount, CurrencyCode, MAX_AMOUNT};
 use crate::part::Part;
-use crate::payment_request::{PaymentRequest, RequestBook, RequestState};
-use crate::refund::{LegId, RefundBook, RefundState};
+use crate::payment_request::PaymentRequest;
+use crate::refund::RefundBook;
 use crate::refusal::Refusal;
-use crate::text::Name;
+use crate::request_book::RequestBook;
 use crate::time::Timestamp;
 use crate::transfer::{Purpose, Transfer};
+use crate::wallet_snapshot::{Owner, WalletSettings, WalletSnapshot, WalletStatus, day_by};
 
 /// The most minor units a wallet may hold.
 pub const MAX_BALANCE: i64 = MAX_AMOUNT.cast_signed();
 
 /// How far below zero an issuer wallet may go: as many units as there may be of one currency.
 const ISSUER_FLOOR: i64 = -(i64::MAX / 2);
-
-/// Whose a wallet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Owner {
-    /// The one wallet of its currency that may go below zero: units enter and leave the system through it.
-    Issuer,
-    /// An account's.
-    Account(AccountId),
-}
-
-/// Whether a wallet takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WalletStatus {
-    /// It pays and is paid.
-    Open,
-    /// It is paid, and pays nothing.
-    Frozen,
-    /// It pays nothing, and is paid nothing but what comes back.
-    FrozenBothWays,
-    /// It was closed, empty, and stays so.
-    Closed,
-}
-
-/// A wallet's balances as they may be shown: of what is durable, nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Balances {
-    /// The sum of the wallet's postings.
-    pub posted: i64,
-    /// What of it is set aside.
-    pub held: i64,
-    /// What of it could be spent: what is posted less what is set aside. Beside it, an overdraft may be spent.
-    pub available: i64,
-}
-
-/// What the operator sets of a wallet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WalletSettings {
-    /// The overdraft: how far below zero it may go, in minor units.
-    pub overdraft: Option<Amount>,
-    /// The most it may hold.
-    pub ceiling: Option<Amount>,
-    /// How much may be paid out of it.
-    pub limits: Limits,
-    /// The time zone whose days and months the limits are of; none is universal time.
-    pub zone: Option<Zone>,
-}
-
-/// A wallet's durable state without its books: what a checkpoint keeps of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WalletSnapshot {
-    /// The wallet's id.
-    pub id: WalletId,
-    /// Whose it is.
-    pub owner: Owner,
-    /// The currency it holds.
-    pub currency: CurrencyCode,
-    /// What its owner calls it.
-    pub name: Option<Name>,
-    /// Whether it takes part.
-    pub status: WalletStatus,
-    /// The sum of its postings, in minor units.
-    pub posted: i64,
-    /// What of it is set aside.
-    pub held: i64,
-    /// What was paid out of it that counts toward limits.
-    pub spending: Spending,
-    /// What the operator set; few wallets have any.
-    pub settings: Option<Box<WalletSettings>>,
-}
-
-/// An entry of a wallet's books: beside its balance, what it must remember.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BookEntry {
-    /// A payment request.
-    Request(PaymentRequestId),
-    /// A hold.
-    Hold(TransferId),
-    /// What was given back of a leg.
-    Refund(LegId),
-}
-
-/// What an entry says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "most entries are requests, and each is taken apart at once")]
-pub enum EntryState {
-    /// Of a payment request.
-    Request(RequestState),
-    /// Of a hold.
-    Hold(HoldState),
-    /// Of what was given back.
-    Refund(RefundState),
-}
-
-/// A wallet's books.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Books {
-    /// What it asks for.
-    pub requests: RequestBook,
-    /// What it set aside.
-    pub holds: HoldBook,
-    /// What it gave back.
-    pub refunds: RefundBook,
-}
-
-impl Books {
-    /// Puts back an entry that a checkpoint remembered. State of another kind than the entry changes nothing.
-    pub fn restore(&mut self, entry: BookEntry, state: EntryState) {
-        match (entry, state) {
-            (BookEntry::Request(id), EntryState::Request(state)) => self.requests.restore(id, state),
-            (BookEntry::Hold(id), EntryState::Hold(state)) => self.holds.restore(id, state),
-            (BookEntry::Refund(id), EntryState::Refund(state)) => self.refunds.restore(id, state),
-            _ => {}
-        }
-    }
-
-    /// What an entry says, durably.
-    #[must_use]
-    pub fn get(&self, entry: BookEntry) -> Option<EntryState> {
-        match entry {
-            BookEntry::Request(id) => self.requests.get(id).cloned().map(EntryState::Request),
-            BookEntry::Hold(id) => self.holds.get(id).copied().map(EntryState::Hold),
-            BookEntry::Refund(id) => self.refunds.get(id).copied().map(EntryState::Refund),
-        }
-    }
-
-    /// Every entry.
-    pub fn entries(&self) -> impl Iterator<Item = BookEntry> + '_ {
-        let requests = self.requests.iter().map(|(id, _)| BookEntry::Request(id));
-        let holds = self.holds.iter().map(|(id, _)| BookEntry::Hold(id));
-        let refunds = self.refunds.iter().map(|(id, _)| BookEntry::Refund(id));
-        requests.chain(holds).chain(refunds)
-    }
-
-    /// Forgets at most `most` entries of each book that are long over at `at`, and names them.
-    fn forget(&mut self, at: Timestamp, most: usize) -> Vec<BookEntry> {
-        let requests = self.requests.forget_expired(at, most).into_iter().map(BookEntry::Request);
-        let holds = self.holds.forget_ended(at, most).into_iter().map(BookEntry::Hold);
-        let refunds = self.refunds.forget_old(at, most).into_iter().map(BookEntry::Refund);
-        requests.chain(holds).chain(refunds).collect()
-    }
-
-    fn is_any_full(&self) -> bool {
-        self.requests.is_full() || self.holds.is_full() || self.refunds.is_full()
-    }
-}
 
 /// What was decided of a wallet and is not in the journal yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -689,29 +543,5 @@ impl Wallet {
             !is_closed || (posted.posted == 0 && posted.held == 0),
             "a closed wallet is empty: {posted:?}"
         );
-    }
-}
-
-fn day_by(settings: Option<&WalletSettings>, now: Timestamp) -> Day {
-    settings.and_then(|settings| settings.zone).map_or_else(|| Day::utc(now), |zone| zone.day(now))
-}
-
-impl WalletSnapshot {
-    /// The balances that may be shown.
-    #[must_use]
-    pub const fn balances(&self) -> Balances {
-        Balances { posted: self.posted, held: self.held, available: self.posted.saturating_sub(self.held) }
-    }
-
-    /// What the operator set.
-    #[must_use]
-    pub fn settings(&self) -> WalletSettings {
-        self.settings.as_deref().copied().unwrap_or_default()
-    }
-
-    /// What may still be paid within the limits, in the day and in the month that it is at `now`; none where there is no limit.
-    #[must_use]
-    pub fn limits_left(&self, now: Timestamp) -> (Option<u64>, Option<u64>) {
-        self.settings().limits.left(self.spending, day_by(self.settings.as_deref(), now))
     }
 }

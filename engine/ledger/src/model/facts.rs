@@ -8,7 +8,8 @@ use crate::id::AccountId;
 use crate::limits::Spending;
 use crate::money::{Amount, CurrencyCode};
 use crate::time::Timestamp;
-use crate::wallet::{MAX_BALANCE, Owner, WalletSettings, WalletSnapshot, WalletStatus};
+use crate::wallet::MAX_BALANCE;
+use crate::wallet_snapshot::{Owner, WalletSettings, WalletSnapshot, WalletStatus};
 
 /// As many units as there may be of one currency.
 const MAX_ISSUED: i128 = i64::MAX as i128 / 2;

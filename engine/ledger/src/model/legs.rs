@@ -7,7 +7,7 @@ use super::{Breach, Ledger, unknown};
 use crate::id::{DeviceId, WalletId};
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, MAX_LEGS, Purpose, Transfer};
-use crate::wallet::{Owner, WalletStatus};
+use crate::wallet_snapshot::{Owner, WalletStatus};
 
 /// What a transfer comes to at one wallet, in minor units.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::money::{Amount, CurrencyCode};
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Purpose, Transfer};
-use crate::wallet::WalletSettings;
+use crate::wallet_snapshot::WalletSettings;
 
 /// By how much a day may begin earlier or later than it seems: the rules of time zones change after the fact.
 const MAX_ZONE_CHANGE_MS: u64 = 3 * 3_600 * 1_000;

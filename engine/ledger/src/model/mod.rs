@@ -14,7 +14,8 @@ use crate::event::Event;
 use crate::id::{AccountId, TransferId, WalletId};
 use crate::money::{Currency, CurrencyCode};
 use crate::time::Timestamp;
-use crate::wallet::{Wallet, WalletSettings, WalletStatus};
+use crate::wallet::Wallet;
+use crate::wallet_snapshot::{WalletSettings, WalletStatus};
 
 mod breach;
 mod facts;

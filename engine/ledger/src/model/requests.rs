@@ -9,9 +9,10 @@ use super::tariff::Tariff;
 use super::{Breach, out_of_place, unknown};
 use crate::id::{PaymentRequestId, WalletId};
 use crate::payment_request::{
-    MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_REQUEST_ID_AGE_MS, MAX_SPLITS,
-    MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentKind, PaymentRequest, Quote, RequestDetail, Terms, Usage,
+    MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_SPLITS, MAX_TILL_ONE_TIME_LIFETIME_MS,
+    PaymentKind, PaymentRequest, Quote, RequestDetail, Terms, Usage,
 };
+use crate::request_book::MAX_REQUEST_ID_AGE_MS;
 use crate::retention::MAX_ID_AHEAD_MS;
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, Purpose, Transfer};

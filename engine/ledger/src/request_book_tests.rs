@@ -6,13 +6,14 @@ use std::collections::{HashSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::books::Books;
 use crate::event::Event;
-use crate::id::AccountId;
+use crate::id::{AccountId, WalletId};
 use crate::model::Ledger;
 use crate::money::Currency;
 use crate::part::decide_part;
 use crate::transfer::{Authority, Leg, Purpose, Transfer};
-use crate::wallet::{Books, Wallet};
+use crate::wallet::Wallet;
 use crate::{AccountKind, DeviceKey, Verifier};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
