@@ -196,6 +196,20 @@ fn requests_long_expired_are_forgotten_a_few_at_a_time() {
     assert_eq!(bank.open(2, longer), Err(Refusal::RequestIdOutOfTime));
 }
 
+/// Anybody may ask for quotes: in a market maker's book they must not pile up for days.
+#[test]
+fn quotes_are_forgotten_soon_after_their_end() {
+    let mut bank = Bank::new();
+    bank.record(&rate());
+    for n in 1..=5 {
+        bank.open_request(&quoted(n)).unwrap();
+    }
+    let end = quoted(1).terms.expires_at.unwrap();
+    let wallet = bank.wallets.get_mut(&quoted(1).payee).unwrap();
+    assert!(wallet.forget(end.plus_millis(10 * MINUTE_MS - 1), 10).is_empty());
+    assert_eq!(wallet.forget(end.plus_millis(10 * MINUTE_MS), 10).len(), 5);
+}
+
 /// Tills may seal several requests under one id, and the server's id too. One of them is paid, once, for ever.
 #[test]
 fn one_id_is_paid_once_whoever_sealed_it_and_however_long_it_lasts() {

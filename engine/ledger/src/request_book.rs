@@ -21,6 +21,10 @@ pub const MAX_REQUEST_ID_AGE_MS: u64 = 24 * 3_600 * 1_000;
 /// The most requests one wallet remembers.
 pub const MAX_REQUESTS_PER_WALLET: usize = 500_000;
 
+/// How long a quote is remembered past its end. Anybody may ask for quotes, and the server alone makes their ids, so they
+/// need not, and must not, fill their market maker's book for days.
+const QUOTE_KEPT_PAST_END_MS: u64 = 10 * 60 * 1_000;
+
 /// How long a request is remembered past its end, so that its payee can still read what became of it.
 const KEPT_PAST_END_MS: u64 = 24 * 3_600 * 1_000;
 
@@ -54,7 +58,7 @@ pub struct RequestState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestBook {
     states: BTreeMap<PaymentRequestId, RequestState>,
-    /// From when on each may be forgotten. What never expires is not in here.
+    /// From when on each may be forgotten, see `forget_from`. What never expires is not in here.
     ends: BTreeSet<(Timestamp, PaymentRequestId)>,
     /// Requests opened or cancelled by an event that is not durable yet.
     undecided: BTreeMap<PaymentRequestId, Pending>,
@@ -104,13 +108,13 @@ impl RequestBook {
 
     /// Puts back a request that a checkpoint remembered.
     pub fn restore(&mut self, id: PaymentRequestId, state: RequestState) {
-        let end = end_of(id, &state);
+        let end = forget_from(id, &state);
         if let Some(end) = end {
             self.ends.insert((end, id));
         }
         let earlier = self.states.insert(id, state);
         // One end for each: by the earlier of two it would be forgotten while it can still be paid.
-        if let Some(earlier) = earlier.and_then(|earlier| end_of(id, &earlier))
+        if let Some(earlier) = earlier.and_then(|earlier| forget_from(id, &earlier))
             && end != Some(earlier)
         {
             self.ends.remove(&(earlier, id));
@@ -360,7 +364,7 @@ impl RequestBook {
         } else {
             RequestStatus::Paid(transfer)
         };
-        if let Some(end) = known.as_ref().and_then(|state| end_of(terms.request, state)) {
+        if let Some(end) = known.as_ref().and_then(|state| forget_from(terms.request, state)) {
             self.ends.remove(&(end, terms.request));
         }
         let expires_at = terms.expires_at.max(known_expiry);
@@ -374,7 +378,7 @@ impl RequestBook {
         while forgotten.len() < most {
             let Some((end, id)) = self.ends.first().copied() else { break };
             let is_on_its_way = self.undecided.contains_key(&id) || self.paying.contains_key(&id);
-            if end.plus_millis(KEPT_PAST_END_MS) > at || is_on_its_way {
+            if end > at || is_on_its_way {
                 break;
             }
             self.ends.pop_first();
@@ -398,10 +402,16 @@ impl Paying {
     }
 }
 
-/// From when on nothing under this id can be paid; none where that never comes.
-fn end_of(id: PaymentRequestId, state: &RequestState) -> Option<Timestamp> {
+/// From when on a request may be forgotten: nothing under its id can be paid any more, and its payee had time to read what
+/// became of it. None where that never comes.
+fn forget_from(id: PaymentRequestId, state: &RequestState) -> Option<Timestamp> {
+    let is_quote =
+        state.request.as_ref().is_some_and(|request| request.terms.kind == PaymentKind::Conversion);
+    if is_quote {
+        return state.expires_at.map(|expires_at| expires_at.plus_millis(QUOTE_KEPT_PAST_END_MS));
+    }
     let of_tills = id.made_at().plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS);
-    state.expires_at.map(|expires_at| expires_at.max(of_tills))
+    state.expires_at.map(|expires_at| expires_at.max(of_tills).plus_millis(KEPT_PAST_END_MS))
 }
 
 #[cfg(test)]

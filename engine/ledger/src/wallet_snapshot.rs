@@ -97,9 +97,15 @@ impl WalletSnapshot {
         self.settings.as_deref().copied().unwrap_or_default()
     }
 
+    /// The day that it is for its owner.
+    #[must_use]
+    pub fn day(&self, now: Timestamp) -> Day {
+        day_by(self.settings.as_deref(), now)
+    }
+
     /// What may still be paid within the limits, in the day and in the month that it is at `now`; none where there is no limit.
     #[must_use]
     pub fn limits_left(&self, now: Timestamp) -> (Option<u64>, Option<u64>) {
-        self.settings().limits.left(self.spending, day_by(self.settings.as_deref(), now))
+        self.settings().limits.left(self.spending, self.day(now))
     }
 }

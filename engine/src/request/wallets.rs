@@ -1,8 +1,8 @@
 //! Wallets.
 
 use quittance_ledger::{
-    AccountId, Allowance, AllowanceSnapshot, CurrencyCode, Limits, Name, Refusal, WalletId, WalletSettings,
-    WalletSnapshot,
+    AccountId, Allowance, AllowanceSnapshot, CurrencyCode, Day, Limits, Name, Refusal, WalletId,
+    WalletSettings, WalletSnapshot,
 };
 use quittance_settlement::{Message, Ticket, WalletCommand};
 
@@ -138,6 +138,22 @@ impl Engine {
     ) -> Result<AllowanceSnapshot, EngineError> {
         let known = self.router.allowance(account, currency).await?;
         Ok(known.unwrap_or_else(|| Allowance::new(account, currency).snapshot()))
+    }
+
+    /// The day by which what is left of an account's limits is to be shown: the limits count by the day of the wallet that
+    /// pays, so it is the earliest that it is for one of the account's wallets of the currency.
+    ///
+    /// # Errors
+    /// There is no such account, or the engine is stopping.
+    pub async fn allowance_day(
+        &self,
+        account: AccountId,
+        currency: CurrencyCode,
+    ) -> Result<Day, EngineError> {
+        let now = self.clock.now();
+        let wallets = self.wallets_of(account).await?;
+        let days = wallets.iter().filter(|wallet| wallet.currency == currency).map(|wallet| wallet.day(now));
+        Ok(days.min().unwrap_or_else(|| Day::utc(now)))
     }
 
     /// Sends a command to a wallet, and waits until its answer is durable.

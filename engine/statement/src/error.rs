@@ -74,6 +74,9 @@ pub enum StatementError {
         /// What was stated.
         stated: Box<Totals>,
     },
+    /// camt.053 has every entry of its period.
+    #[error("camt.053 has every entry of its period: take what was looked for as CSV or JSON lines")]
+    Filtered,
     /// camt.053 has only currencies of three letters.
     #[error(
         "{0} is a private currency, which camt.053 has no place for: take the statement as CSV or JSON lines"

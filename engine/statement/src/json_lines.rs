@@ -2,7 +2,7 @@
 //!
 //! First the head (`statement`), then each line (`line`), last the end (`end`) with what the lines add up to: a file
 //! without it was cut off. Amounts are whole counts of minor units, as everywhere in the API; the head says the
-//! currency and its exponent. What is not there is `null`.
+//! currency and its exponent, and whether only lines that were looked for follow. What is not there is `null`.
 
 use quittance_ledger::{
     AccountId, Amount, CurrencyCode, Description, Name, PaymentRequestId, Reference, TransferId, WalletId,
@@ -41,7 +41,7 @@ impl JsonLinesWriter {
     /// A line out of order, out of the period, or whose balance does not follow.
     pub fn line(&mut self, line: &Line, out: &mut Vec<u8>) -> Result<(), StatementError> {
         self.chain.check(line)?;
-        object(&LineObject::of(line)?, out)?;
+        object(&Entry { record: "line", line: LineObject::of(line)? }, out)?;
         self.chain.append(line);
         Ok(())
     }
@@ -79,6 +79,7 @@ struct Head<'a> {
     to: String,
     opening: i64,
     closing: i64,
+    filtered: bool,
     totals: Option<Totals>,
 }
 
@@ -99,14 +100,22 @@ impl<'a> Head<'a> {
             to: rfc3339(statement.to)?,
             opening: statement.opening,
             closing: statement.closing,
+            filtered: statement.is_filtered,
             totals: statement.totals,
         })
     }
 }
 
 #[derive(Serialize)]
-struct LineObject {
+struct Entry {
     record: &'static str,
+    #[serde(flatten)]
+    line: LineObject,
+}
+
+/// A line as JSON says it, here and wherever else lines are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineObject {
     position: u64,
     leg: u8,
     at: String,
@@ -124,9 +133,12 @@ struct LineObject {
 }
 
 impl LineObject {
-    fn of(line: &Line) -> Result<Self, StatementError> {
+    /// The object of a line.
+    ///
+    /// # Errors
+    /// A time past the year 9999.
+    pub fn of(line: &Line) -> Result<Self, StatementError> {
         Ok(Self {
-            record: "line",
             position: line.position,
             leg: line.leg,
             at: rfc3339(line.at)?,

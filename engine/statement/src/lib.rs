@@ -36,6 +36,6 @@ pub use camt053::{CAMT053_NAMESPACE, Camt053Writer, MAX_CAMT053_EXPONENT};
 pub use csv::CsvWriter;
 pub use error::StatementError;
 pub use form::{Form, StatementWriter};
-pub use json_lines::JsonLinesWriter;
+pub use json_lines::{JsonLinesWriter, LineObject};
 pub use line::{Direction, Line, LineKind};
 pub use statement::{MAX_STATEMENT_ID_BYTES, Statement, StatementId, Sum, Totals};

@@ -5,10 +5,10 @@ use std::fmt;
 use quittance_ledger::{
     Amount, Description, Name, PaymentRequestId, Reference, Timestamp, TransferId, WalletId,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which way units moved, seen from the wallet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Into the wallet.
@@ -35,7 +35,7 @@ impl fmt::Display for Direction {
 }
 
 /// What a movement was. The words are those of every form, and a released word never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineKind {
     /// Units entered the system.

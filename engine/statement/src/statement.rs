@@ -107,6 +107,9 @@ pub struct Statement {
     pub opening: i64,
     /// The balance at `to`, after the last line.
     pub closing: i64,
+    /// Whether only some of the period's lines are written, those that somebody looked for. Their balances then don't lead from
+    /// one to the next, and camt.053 has no form of it.
+    pub is_filtered: bool,
     /// What the lines will add up to, where it is known. It is held against them at the end, and camt.053 shows it.
     pub totals: Option<Totals>,
 }

@@ -42,7 +42,8 @@ pub(super) async fn set(
     let new: NewLimits = asked.json()?;
     let allowance = app.engine.limit_account(account, currency, new.into_limits()).await;
     let allowance = allowance.map_err(|error| unknown_currency(error, "currency"))?;
-    Ok(Json(AllowanceView::new(&allowance, app.engine.now())))
+    let day = app.engine.allowance_day(account, currency).await?;
+    Ok(Json(AllowanceView::new(&allowance, day)))
 }
 
 pub(super) async fn show(
@@ -58,5 +59,6 @@ pub(super) async fn show(
         return Err(unknown_currency(Refusal::CurrencyUnknown.into(), "currency"));
     }
     let allowance = app.engine.allowance(account, currency).await?;
-    Ok(Json(AllowanceView::new(&allowance, app.engine.now())))
+    let day = app.engine.allowance_day(account, currency).await?;
+    Ok(Json(AllowanceView::new(&allowance, day)))
 }

@@ -16,7 +16,7 @@ use quittance_statement::{Form, Statement, StatementError, StatementId, Statemen
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Answer;
-use super::statements::{Period, records};
+use super::statements::{Filter, Period, records};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::view::movements;
@@ -28,6 +28,7 @@ const PAGE_RECORDS: usize = 500;
 struct Export {
     app: Arc<App>,
     period: Arc<Period>,
+    filter: Filter,
     /// None once the end is written.
     writer: Option<StatementWriter>,
     cursor: Option<Position>,
@@ -46,16 +47,19 @@ enum BrokenOff {
     Thread,
 }
 
-pub(super) async fn export(app: Arc<App>, period: Period, form: Form) -> Answer<Response> {
+pub(super) async fn export(app: Arc<App>, period: Period, filter: Filter, form: Form) -> Answer<Response> {
     let busy = |_| Problem::overloaded("too many statements are being written");
     let turn = Arc::clone(&app.exports).try_acquire_owned().map_err(busy)?;
     let mut out = Vec::new();
-    let writer = StatementWriter::begin(form, &head(&app.engine, &period)?, &mut out).map_err(problem)?;
+    let is_filtered = filter != Filter::default();
+    let head = head(&app.engine, &period, is_filtered)?;
+    let writer = StatementWriter::begin(form, &head, &mut out).map_err(problem)?;
     let name = format!("attachment; filename=\"statement-{}.{}\"", period.wallet.id, form.file_extension());
     let name = HeaderValue::try_from(name).map_err(|error| Problem::internal(&error))?;
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(form.media_type())), (CONTENT_DISPOSITION, name)];
     let cursor = Some(period.first).filter(|first| *first < period.end);
-    let export = Export { app, period: Arc::new(period), writer: Some(writer), cursor, out, _turn: turn };
+    let export =
+        Export { app, period: Arc::new(period), filter, writer: Some(writer), cursor, out, _turn: turn };
     let chunks = stream::try_unfold(export, |mut export| async {
         match export.next().await {
             Ok(chunk) => Ok(chunk.map(|chunk| (chunk, export))),
@@ -68,7 +72,7 @@ pub(super) async fn export(app: Arc<App>, period: Period, form: Form) -> Answer<
     Ok((headers, Body::from_stream(chunks)).into_response())
 }
 
-fn head(engine: &Engine, period: &Period) -> Result<Statement, Problem> {
+fn head(engine: &Engine, period: &Period, is_filtered: bool) -> Result<Statement, Problem> {
     let wallet = &period.wallet;
     let account = match wallet.owner {
         Owner::Account(account) => Some(account),
@@ -86,6 +90,7 @@ fn head(engine: &Engine, period: &Period) -> Result<Statement, Problem> {
         to: period.to,
         opening: period.opening,
         closing: period.closing,
+        is_filtered,
         totals: None,
     })
 }
@@ -104,7 +109,8 @@ fn statement_id(period: &Period) -> Result<StatementId, StatementError> {
 
 fn problem(error: StatementError) -> Problem {
     match &error {
-        StatementError::PrivateCurrency(_)
+        StatementError::Filtered
+        | StatementError::PrivateCurrency(_)
         | StatementError::ExponentTooLarge(_)
         | StatementError::TooManyDigits(_) => Problem::field_invalid("format".to_owned(), &error.to_string()),
         StatementError::PastCalendar(_) => Problem::field_invalid("to".to_owned(), &error.to_string()),
@@ -133,7 +139,7 @@ impl Export {
             let (lines, next) = read.await.map_err(|_| BrokenOff::Thread)??;
             self.cursor = next;
             if let Some(writer) = &mut self.writer {
-                for line in &lines {
+                for line in lines.iter().filter(|line| self.filter.takes(line)) {
                     writer.line(line, &mut self.out)?;
                 }
             }

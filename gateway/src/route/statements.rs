@@ -30,8 +30,8 @@ struct Wanted {
     from: Option<Timestamp>,
     #[serde(default, deserialize_with = "optional_instant")]
     to: Option<Timestamp>,
-    kind: Option<Kind>,
-    direction: Option<Side>,
+    kind: Option<LineKind>,
+    direction: Option<Direction>,
     counterparty: Option<WalletId>,
     reference: Option<Reference>,
     min_amount: Option<u64>,
@@ -39,30 +39,6 @@ struct Wanted {
     cursor: Option<u64>,
     limit: Option<u16>,
     format: Option<Format>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Issue,
-    Redemption,
-    Payment,
-    Capture,
-    Refund,
-    Reversal,
-    Fee,
-    Split,
-    Conversion,
-    Adjustment,
-    TopUp,
-    Withdrawal,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Side {
-    Credit,
-    Debit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -96,8 +72,8 @@ pub(super) struct Period {
 }
 
 /// What a line must be to be shown.
-#[derive(Default)]
-struct Filter {
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Filter {
     kind: Option<LineKind>,
     direction: Option<Direction>,
     counterparty: Option<WalletId>,
@@ -106,27 +82,8 @@ struct Filter {
     max_amount: Option<u64>,
 }
 
-impl Kind {
-    const fn of_line(self) -> LineKind {
-        match self {
-            Self::Issue => LineKind::Issue,
-            Self::Redemption => LineKind::Redemption,
-            Self::Payment => LineKind::Payment,
-            Self::Capture => LineKind::Capture,
-            Self::Refund => LineKind::Refund,
-            Self::Reversal => LineKind::Reversal,
-            Self::Fee => LineKind::Fee,
-            Self::Split => LineKind::Split,
-            Self::Conversion => LineKind::Conversion,
-            Self::Adjustment => LineKind::Adjustment,
-            Self::TopUp => LineKind::TopUp,
-            Self::Withdrawal => LineKind::Withdrawal,
-        }
-    }
-}
-
 impl Filter {
-    fn takes(&self, line: &Line) -> bool {
+    pub(super) fn takes(&self, line: &Line) -> bool {
         self.kind.is_none_or(|kind| kind == line.kind)
             && self.direction.is_none_or(|direction| direction == line.direction)
             && self.counterparty.is_none_or(|wallet| line.counterparty == Some(wallet))
@@ -145,11 +102,8 @@ impl Wanted {
             }
         }
         Ok(Filter {
-            kind: self.kind.map(Kind::of_line),
-            direction: self.direction.map(|side| match side {
-                Side::Credit => Direction::Credit,
-                Side::Debit => Direction::Debit,
-            }),
+            kind: self.kind,
+            direction: self.direction,
             counterparty: self.counterparty,
             reference: self.reference,
             min_amount: self.min_amount,
@@ -157,7 +111,7 @@ impl Wanted {
         })
     }
 
-    /// The form of a file, which has all lines of the period: its balances lead from one to the next.
+    /// The form of a file, which has no pages.
     fn form(&self) -> Result<Option<Form>, Problem> {
         let form = match self.format {
             None | Some(Format::Json) => return Ok(None),
@@ -165,20 +119,23 @@ impl Wanted {
             Some(Format::Jsonl) => Form::JsonLines,
             Some(Format::Camt053) => Form::Camt053,
         };
-        let beside = [
+        let pages = [("cursor", self.cursor.is_some()), ("limit", self.limit.is_some())];
+        if let Some((name, _)) = pages.iter().find(|(_, is_there)| *is_there) {
+            let why = "a file has no pages: leave it out, or take the format json";
+            return Err(Problem::field_invalid((*name).to_owned(), why));
+        }
+        let filters = [
             ("kind", self.kind.is_some()),
             ("direction", self.direction.is_some()),
             ("counterparty", self.counterparty.is_some()),
             ("reference", self.reference.is_some()),
             ("min_amount", self.min_amount.is_some()),
             ("max_amount", self.max_amount.is_some()),
-            ("cursor", self.cursor.is_some()),
-            ("limit", self.limit.is_some()),
         ];
-        match beside.iter().find(|(_, is_there)| *is_there) {
+        match filters.iter().find(|(_, is_there)| *is_there && form == Form::Camt053) {
             None => Ok(Some(form)),
             Some((name, _)) => {
-                let why = "a file has all lines of its period: leave it out, or take the format json";
+                let why = "camt.053 has every entry of its period: leave it out, or take another format";
                 Err(Problem::field_invalid((*name).to_owned(), why))
             }
         }
@@ -193,7 +150,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
     let (from, to) = bounds(wanted.from, wanted.to, app.engine.now())?;
     let period = app.read(move |engine| period(engine, party, wallet, from, to)).await??;
     if let Some(form) = form {
-        return export(app, period, form).await;
+        return export(app, period, filter, form).await;
     }
     let first = wanted.cursor.map_or(period.first, |cursor| period.first.max(Position::new(cursor)));
     let head = period.clone();
@@ -206,7 +163,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
         to: Instant(head.to),
         opening: head.opening,
         closing: head.closing,
-        lines: lines.iter().map(|line| LineView::new(&head.currency, line)).collect(),
+        lines: lines.iter().map(|line| LineView::new(&head.currency, line)).collect::<Result<_, _>>()?,
         next: next.map(|position| position.to_string()),
     })
     .into_response())
@@ -341,7 +298,9 @@ mod tests {
         assert!(wanted.form().unwrap().is_none());
         assert_eq!(wanted.filter().unwrap().kind, Some(LineKind::TopUp));
         assert_eq!(read("?format=camt053").unwrap().form().unwrap(), Some(Form::Camt053));
-        assert_eq!(read("?format=csv&kind=fee").unwrap().form().unwrap_err().field(), Some("kind"));
+        assert_eq!(read("?format=csv&kind=fee").unwrap().form().unwrap(), Some(Form::Csv));
+        assert_eq!(read("?format=camt053&kind=fee").unwrap().form().unwrap_err().field(), Some("kind"));
+        assert_eq!(read("?format=csv&limit=5").unwrap().form().unwrap_err().field(), Some("limit"));
         assert_eq!(
             read("?max_amount=18446744073709551615").unwrap().filter().err().unwrap().field(),
             Some("max_amount")

@@ -1,14 +1,12 @@
 //! Lines of statements: what a transfer did to one wallet, leg by leg.
 
 use quittance_engine::{Engine, StatementLine};
-use quittance_ledger::{
-    Amount, Currency, CurrencyCode, Description, Leg, Name, PaymentKind, PaymentRequestId, Purpose,
-    Reference, TransferId, WalletId,
-};
-use quittance_statement::{Direction, Line, LineKind};
+use quittance_ledger::{Currency, CurrencyCode, Leg, PaymentKind, Purpose, TransferId, WalletId};
+use quittance_statement::{Direction, Line, LineKind, LineObject};
 use serde::Serialize;
 
 use super::{Instant, display};
+use crate::problem::Problem;
 
 /// The movements of a wallet that a transfer is, in the order of its legs. A hold moves nothing, nor does what was refused.
 pub(crate) fn movements(engine: &Engine, wallet: WalletId, line: &StatementLine) -> Vec<Line> {
@@ -97,42 +95,15 @@ pub(crate) struct StatementView {
 
 #[derive(Serialize)]
 pub(crate) struct LineView {
-    position: u64,
-    leg: u8,
-    at: Instant,
-    transfer: TransferId,
-    kind: LineKind,
-    direction: Direction,
-    amount: Amount,
-    balance_after: i64,
-    counterparty: Option<WalletId>,
-    counterparty_name: Option<Name>,
-    reference: Option<Reference>,
-    request: Option<PaymentRequestId>,
-    related: Option<TransferId>,
-    note: Option<Description>,
+    #[serde(flatten)]
+    line: LineObject,
     display: String,
 }
 
 impl LineView {
-    pub(crate) fn new(currency: &Currency, line: &Line) -> Self {
-        Self {
-            position: line.position,
-            leg: line.leg,
-            at: Instant(line.at),
-            transfer: line.transfer,
-            kind: line.kind,
-            direction: line.direction,
-            amount: line.amount,
-            balance_after: line.balance_after,
-            counterparty: line.counterparty,
-            counterparty_name: line.counterparty_name,
-            reference: line.reference,
-            request: line.request,
-            related: line.related,
-            note: line.note,
-            display: display(currency, line.amount),
-        }
+    pub(crate) fn new(currency: &Currency, line: &Line) -> Result<Self, Problem> {
+        let object = LineObject::of(line).map_err(|error| Problem::internal(&error))?;
+        Ok(Self { line: object, display: display(currency, line.amount) })
     }
 }
 

@@ -3,7 +3,7 @@
 use quittance_engine::Engine;
 use quittance_ledger::{
     AccountId, AllowanceSnapshot, Amount, Balances, Currency, CurrencyCode, Day, Limits, Name, Owner,
-    Timestamp, WalletId, WalletSnapshot, WalletStatus,
+    WalletId, WalletSnapshot, WalletStatus,
 };
 use serde::Serialize;
 
@@ -107,10 +107,10 @@ pub(crate) struct AllowanceView {
 }
 
 impl AllowanceView {
-    pub(crate) fn new(allowance: &AllowanceSnapshot, now: Timestamp) -> Self {
+    /// `day` is the earliest that it is for one of the account's wallets.
+    pub(crate) fn new(allowance: &AllowanceSnapshot, day: Day) -> Self {
         let AllowanceSnapshot { account, currency, limits, spending } = *allowance;
-        // An account has no time zone of its own: it counts on the days of the wallets that pay.
-        let left = limits.left(spending, Day::utc(now));
+        let left = limits.left(spending, day);
         Self { account, currency, limits: LimitsView::new(limits, left) }
     }
 }

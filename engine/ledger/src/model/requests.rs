@@ -144,9 +144,13 @@ impl Requests {
 
     /// Whether the payee may have forgotten a request at `at`: it is over, and so is every till's under its id.
     fn may_be_forgotten(&self, key: (WalletId, PaymentRequestId), at: Timestamp) -> bool {
-        let of_tills = key.1.made_at().plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS);
-        let expires_at =
-            self.opened.get(&key).map_or(Some(Timestamp::EPOCH), |opened| opened.terms.expires_at);
+        let opened = self.opened.get(&key);
+        let of_tills = match opened.map(|opened| opened.terms.kind) {
+            // The server alone makes ids of quotes.
+            Some(PaymentKind::Conversion) => Timestamp::EPOCH,
+            _ => key.1.made_at().plus_millis(MAX_TILL_ONE_TIME_LIFETIME_MS),
+        };
+        let expires_at = opened.map_or(Some(Timestamp::EPOCH), |opened| opened.terms.expires_at);
         expires_at.is_some_and(|end| end.max(of_tills) <= at)
     }
 

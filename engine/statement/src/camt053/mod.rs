@@ -67,6 +67,9 @@ impl Camt053Writer {
     pub fn begin(statement: &Statement, out: &mut Vec<u8>) -> Result<Self, StatementError> {
         let chain = Chain::begin(statement)?;
         let currency = statement.currency;
+        if statement.is_filtered {
+            return Err(StatementError::Filtered);
+        }
         if currency.code().is_private() {
             return Err(StatementError::PrivateCurrency(currency.code()));
         }

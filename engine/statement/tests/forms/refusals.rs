@@ -94,6 +94,20 @@ fn lines_lead_to_the_closing_balance_and_the_totals() {
 }
 
 #[test]
+fn lines_that_were_looked_for_need_not_lead_anywhere_but_not_in_camt() {
+    let (statement, lines) = two_lines();
+    let found = Statement { is_filtered: true, totals: None, ..statement };
+    for form in [Form::Csv, Form::JsonLines] {
+        let text = written(form, &found, &lines[1..]).unwrap();
+        assert!(!text.is_empty());
+        let out_of_order = written(form, &found, &[lines[1], lines[0]]).unwrap_err();
+        assert!(matches!(out_of_order, StatementError::OutOfOrder { .. }), "{out_of_order}");
+    }
+    let refused = written(Form::Camt053, &found, &lines[1..]).unwrap_err();
+    assert!(matches!(refused, StatementError::Filtered), "{refused}");
+}
+
+#[test]
 fn a_head_that_contradicts_itself_is_refused() {
     let (statement, _) = two_lines();
     heads_refused(&Statement { to: statement.from, ..statement.clone() }, |error| {

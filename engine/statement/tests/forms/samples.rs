@@ -68,6 +68,7 @@ pub(crate) fn empty(code: &str, opening: i64) -> Statement {
         to: Timestamp::from_millis(FROM + 30 * DAY_MS),
         opening,
         closing: opening,
+        is_filtered: false,
         totals: Some(Totals::default()),
     }
 }

@@ -90,6 +90,27 @@ async fn bounds_and_limits_are_set_and_shown() {
     assert_problem(&answer, 404, "currency-unknown", "currency");
 }
 
+/// At any time of the day it is another day than in UTC in one of these zones.
+#[tokio::test]
+async fn what_is_left_of_an_accounts_limits_is_shown_by_the_day_of_its_wallets() {
+    for zone in ["Etc/GMT+12", "Pacific/Kiritimati"] {
+        let world = World::with_euro().await;
+        let (account, ada, from) = world.party("Ada", 1, 5_000).await;
+        let (_, cafe, to) = world.party("Café", 2, 0).await;
+        let settings = format!("/v1/wallets/{from}/settings");
+        let (status, set) = world.operator(Method::PUT, &settings, Some(json!({"time_zone": zone}))).await;
+        assert_eq!(status, StatusCode::OK, "{set}");
+        let path = format!("/v1/accounts/{account}/limits/EUR");
+        world.operator(Method::PUT, &path, Some(json!({"per_day": 250}))).await;
+        let request = world.ask(&cafe, &to, json!({"amount": 200, "currency": "EUR"})).await;
+        let body = world.payment(&ada, &world.transfer_id(1), &from, &request);
+        let (status, paid) = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{paid}");
+        let (_, seen) = world.device(&ada, Method::GET, &path, None).await;
+        assert_eq!(seen["left_day"], 50, "{zone}: {seen}");
+    }
+}
+
 #[tokio::test]
 async fn an_adjustment_moves_all_of_its_legs_or_none() {
     let world = World::with_euro().await;

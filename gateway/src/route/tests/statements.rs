@@ -69,6 +69,10 @@ async fn a_statement_leads_from_one_balance_to_the_next() {
     assert_eq!(jsonl.matches("\"ORDER-3\"").count(), 1, "{jsonl}");
     let (media_type, xml) = world.file(&shop, &format!("{statement}?format=camt053")).await;
     assert!(media_type == "application/xml" && xml.trim_end().ends_with("</Document>"), "{xml}");
+    let (_, fees) = world.file(&shop, &format!("{statement}?format=csv&kind=fee")).await;
+    assert_eq!((fees.lines().count(), fees.matches(",fee,").count()), (4, 3), "{fees}");
+    let (_, found) = world.file(&shop, &format!("{statement}?format=jsonl&reference=ORDER-3")).await;
+    assert!(found.lines().count() == 3 && found.contains("\"filtered\":true"), "{found}");
     let (_, empty) = world.file(&shop, &format!("{statement}?format=csv&to=2020-01-01T00:00:00Z")).await;
     assert_eq!(empty.lines().count(), 1, "{empty}");
     for (query, field) in [
