@@ -4,39 +4,15 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use quittance_bench::{SetupError, World};
+use quittance_bench::{SetupError, World, run_callers};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
 
 const ACCOUNTS: usize = 1_000;
-const CALLERS: usize = 1_000;
 
 fn runtime() -> Result<Runtime, SetupError> {
     Ok(Builder::new_current_thread().build()?)
-}
-
-/// So many callers at once, each with one transfer at a time, until all are done.
-fn run_callers<F>(runtime: &Runtime, transfers: u64, start: impl Fn(usize, u64) -> F) -> Duration
-where
-    F: Future<Output = Result<(), SetupError>> + 'static,
-{
-    runtime.block_on(tokio::task::LocalSet::new().run_until(async {
-        let begun = Instant::now();
-        let mut callers = JoinSet::new();
-        for caller in 0..CALLERS {
-            let share = transfers.div_ceil(CALLERS as u64);
-            callers.spawn_local(start(caller, share));
-        }
-        while let Some(ended) = callers.join_next().await {
-            if let Ok(Err(error)) | Err(error) = ended.map_err(SetupError::from) {
-                eprintln!("a transfer failed: {error}");
-            }
-        }
-        begun.elapsed()
-    }))
 }
 
 fn disk(criterion: &mut Criterion) -> Result<(), SetupError> {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use quittance_barcode::DeviceSigner;
@@ -14,6 +15,8 @@ use quittance_ledger::{
     Transfer, TransferId, Usage, WalletId,
 };
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 /// Whatever keeps a bench from being set up.
 pub type SetupError = Box<dyn Error + Send + Sync>;
@@ -160,4 +163,28 @@ async fn open_holder(engine: &Engine, number: usize, currency: CurrencyCode) -> 
     };
     engine.issue(funds).await?;
     Ok(Holder { device, signer, wallet })
+}
+
+/// How many callers there are at once.
+pub const CALLERS: usize = 1_000;
+
+/// So many callers at once, each with one transfer at a time, until all are done.
+pub fn run_callers<F>(runtime: &Runtime, transfers: u64, start: impl Fn(usize, u64) -> F) -> Duration
+where
+    F: Future<Output = Result<(), SetupError>> + 'static,
+{
+    runtime.block_on(tokio::task::LocalSet::new().run_until(async {
+        let begun = Instant::now();
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLERS {
+            let share = transfers.div_ceil(CALLERS as u64);
+            callers.spawn_local(start(caller, share));
+        }
+        while let Some(ended) = callers.join_next().await {
+            if let Ok(Err(error)) | Err(error) = ended.map_err(SetupError::from) {
+                eprintln!("a transfer failed: {error}");
+            }
+        }
+        begun.elapsed()
+    }))
 }
