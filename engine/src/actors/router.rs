@@ -6,8 +6,8 @@ use actix::{Addr, MailboxError};
 use crossbeam::channel::{Receiver, bounded};
 use quittance_journal::Block;
 use quittance_ledger::{
-    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, HoldState, LegId, PaymentRequestId,
-    RefundState, RequestState, TransferId, WalletId, WalletSnapshot,
+    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, HoldState, PaymentRequestId,
+    RequestState, TransferId, WalletId, WalletSnapshot,
 };
 use quittance_settlement::{Message, Partition};
 
@@ -82,18 +82,6 @@ impl Router {
     ) -> Result<Option<HoldState>, EngineError> {
         match self.entry(wallet, BookEntry::Hold(hold)).await? {
             Some(EntryState::Hold(state)) => Ok(Some(state)),
-            _ => Ok(None),
-        }
-    }
-
-    /// What the wallet that a leg paid has durably given back of it.
-    pub(crate) async fn refunded(
-        &self,
-        wallet: WalletId,
-        leg: LegId,
-    ) -> Result<Option<RefundState>, EngineError> {
-        match self.entry(wallet, BookEntry::Refund(leg)).await? {
-            Some(EntryState::Refund(state)) => Ok(Some(state)),
             _ => Ok(None),
         }
     }

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use quittance_journal::Position;
-use quittance_ledger::{
-    AccountId, LegId, Name, PaymentRequest, Reference, RefundState, Timestamp, TransferId, WalletId,
-};
+use quittance_ledger::{AccountId, Name, PaymentRequest, Reference, Timestamp, TransferId, WalletId};
 use tokio::sync::watch;
 
 use crate::engine::Engine;
@@ -49,20 +47,6 @@ impl Engine {
             }
         };
         Ok(Some(record).filter(|_| has_part))
-    }
-
-    /// How much a wallet has durably given back of a leg that paid it; none where it gave nothing back, or forgot it.
-    ///
-    /// # Errors
-    /// The wallet is not the party's, or the engine is stopping.
-    pub async fn refunded(
-        &self,
-        party: Party,
-        wallet: WalletId,
-        leg: LegId,
-    ) -> Result<Option<RefundState>, EngineError> {
-        self.check_party(party, wallet)?;
-        self.router.refunded(wallet, leg).await
     }
 
     /// A wallet's transfers before `before`, newest first, at most `limit`.
@@ -194,30 +178,6 @@ impl Engine {
             }
         }
         Ok((found, last.filter(|_| !is_all)))
-    }
-
-    /// An account's transfers after `after`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub fn account_transfers(
-        &self,
-        account: AccountId,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<TransferRecord>, EngineError> {
-        let mut found = Vec::new();
-        let mut cursor = after;
-        while found.len() < limit {
-            let events = self.account_events(account, cursor, limit - found.len())?;
-            let Some((last, ..)) = events.last() else { break };
-            cursor = *last;
-            found.extend(events.into_iter().filter_map(|(_, _, happening)| match happening {
-                Happening::Transfer(record) => Some(record),
-                _ => None,
-            }));
-        }
-        Ok(found)
     }
 
     /// Follows an account: the receiver changes whenever something that the account is told of has become durable. It ends with the
