@@ -77,8 +77,13 @@ impl Serialize for Zone {
 
 impl<'de> Deserialize<'de> for Zone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let is_from_outside = deserializer.is_human_readable();
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        if is_from_outside {
+            return text.parse().map_err(serde::de::Error::custom);
+        }
+        // It was checked when it came in. A later table may have dropped the name, and the journal must still be read.
+        ArrayString::from(&text).map(Self).map_err(|_| serde::de::Error::custom(ZoneUnknown))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Day;
 use crate::id::{PaymentRequestId, TransferId, WalletId};
 use crate::money::Amount;
+use crate::payment_request::{Terms, Usage};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
@@ -157,12 +158,23 @@ impl HoldBook {
         assert!(self.held >= 0, "what is set aside is a sum of amounts");
     }
 
-    /// Decides a new hold, as far as it is the book's to say.
-    pub(crate) fn decide_place(&self, until: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    /// Decides a new hold, as far as it is the book's to say. It answers a one-time request for good, so it must not end before
+    /// the request does: else anybody could end a request for nothing.
+    pub(crate) fn decide_place(
+        &self,
+        terms: &Terms,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if self.is_full() {
             return Err(Refusal::TooManyHolds);
         }
-        if until <= now || until > now.plus_millis(MAX_HOLD_LIFETIME_MS) {
+        let latest = now.plus_millis(MAX_HOLD_LIFETIME_MS);
+        let earliest = match (terms.usage, terms.expires_at) {
+            (Usage::OneTime, Some(end)) => end.min(latest),
+            _ => now.plus_millis(1),
+        };
+        if until < earliest || until <= now || until > latest {
             return Err(Refusal::HoldExpiryInvalid);
         }
         Ok(())

@@ -207,7 +207,8 @@ impl World {
             Step::Hold { payer, which, minor, hours } => {
                 let Some(asked) = Self::nth(&self.asked, which) else { return };
                 let minor = asked.terms.amount.map_or(minor, Amount::get);
-                let purpose = Purpose::Hold { terms: asked.terms, until: self.later(hours) };
+                let until = Some(self.later(hours)).max(asked.terms.expires_at).unwrap_or(self.bank.now);
+                let purpose = Purpose::Hold { terms: asked.terms, until };
                 let hold = Leg { payee: asked.payee, ..leg(payer, 1, minor, purpose) };
                 self.settle(by_device(0, payer, &[hold]));
             }

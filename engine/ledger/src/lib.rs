@@ -56,7 +56,8 @@ pub use payment_request::{
 pub use refund::{LegId, MAX_REFUND_AGE_MS, MAX_REFUNDED_PER_WALLET, Original, RefundBook, RefundState};
 pub use refusal::Refusal;
 pub use request_book::{
-    MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, RequestBook, RequestState, RequestStatus,
+    MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, MAX_STANDING_QUOTES_PER_ACCOUNT, RequestBook,
+    RequestState, RequestStatus,
 };
 pub use retention::{Claim, IdWindow, MAX_ID_AHEAD_MS};
 pub use text::{Description, Name, Reference, Text, TextError};

@@ -8,7 +8,7 @@ use crate::allowance::LetGo;
 use crate::calendar::Day;
 use crate::id::WalletId;
 use crate::limits::LimitKind;
-use crate::payment_request::{PaymentKind, PaymentRequest, Usage};
+use crate::payment_request::{PaymentKind, PaymentRequest, Quote, Usage};
 use crate::refund::Original;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -119,7 +119,7 @@ pub fn decide_part(
             Purpose::Refund(original) | Purpose::Reversal(original) => {
                 wallet.refunds().decide(&original, given_back(transfer, original)?, now)?;
             }
-            Purpose::Hold { until, .. } => wallet.holds().decide_place(until, now)?,
+            Purpose::Hold { terms, until } => wallet.holds().decide_place(&terms, until, now)?,
             _ => {}
         }
     }
@@ -130,7 +130,9 @@ pub fn decide_part(
     for leg in credits() {
         if let Some(terms) = leg.purpose.terms() {
             wallet.requests().decide_payment(terms, leg.amount, now)?;
-            check_request(wallet.requests().opened(terms.request), transfer, &leg)?;
+            if let Some(request) = wallet.requests().opened(terms.request) {
+                check_request(request, transfer, &leg)?;
+            }
             let answers = |leg: &Leg| leg.purpose.terms().is_some_and(|other| other.request == terms.request);
             // Each was looked at alone.
             if terms.usage != Usage::Reusable && credits().filter(answers).count() > 1 {
@@ -138,6 +140,7 @@ pub fn decide_part(
             }
         }
     }
+    check_legs_of_requests(wallet, transfer)?;
     if wallet.room() < part.growth() {
         return Err(Refusal::BalanceOverflow);
     }
@@ -188,11 +191,12 @@ fn check_onward(transfer: &Transfer, id: WalletId) -> Result<(), Refusal> {
     let captured = sum(&|leg| leg.payee == id && matches!(leg.purpose, Purpose::Capture { .. }));
     let passed_on = sum(&|leg| leg.payer == id && leg.purpose == Purpose::Split);
     let charged = sum(&|leg| leg.payer == id && leg.purpose == Purpose::Fee);
-    let is_quote = |leg: Leg| leg.purpose.terms().is_some_and(|terms| terms.kind == PaymentKind::Conversion);
+    let is_quote = |leg: &Leg| leg.purpose.terms().is_some_and(|terms| terms.kind == PaymentKind::Conversion);
     let gives = transfer.legs().any(|leg| leg.payer == id && leg.purpose == Purpose::Conversion);
+    let given = transfer.legs().filter(|leg| leg.purpose == Purpose::Conversion).count();
     let is_paid_for = passed_on <= paid
         && charged <= paid.saturating_add(captured)
-        && (!gives || transfer.legs().any(is_quote));
+        && (!gives || transfer.legs().filter(is_quote).count() == given);
     if is_paid_for { Ok(()) } else { Err(Refusal::LegsDiffer) }
 }
 
@@ -289,29 +293,36 @@ fn decide_limits(
     }
 }
 
-/// Whether a payment answers a request in all that the request says beside its terms. A till's request says no more.
-fn check_request(request: Option<&PaymentRequest>, transfer: &Transfer, paid: &Leg) -> Result<(), Refusal> {
-    let asked_of = request.and_then(|request| request.payer);
-    if let (Some(asked), Authority::Device { account, .. }) = (asked_of, transfer.authority)
+/// Whether a leg may answer a request that the payee's wallet knows, by who pays and how.
+fn check_request(request: &PaymentRequest, transfer: &Transfer, paid: &Leg) -> Result<(), Refusal> {
+    if let (Some(asked), Authority::Device { account, .. }) = (request.payer, transfer.authority)
         && asked != account
     {
         return Err(Refusal::RequestForAnother);
     }
     let is_hold = matches!(paid.purpose, Purpose::Hold { .. });
-    if is_hold && request.is_some_and(|request| !request.can_be_held()) {
-        return Err(Refusal::RequestNotHoldable);
-    }
-    let passed_on =
-        transfer.linked.iter().filter(|leg| leg.payer == paid.payee && leg.purpose == Purpose::Split);
-    let splits = request.into_iter().flat_map(|request| request.splits.iter());
-    let are_split = passed_on
-        .map(|leg| (leg.payee, leg.amount, leg.currency))
-        .eq(splits.map(|split| (split.wallet, split.amount, paid.currency)));
+    if is_hold && !request.can_be_held() { Err(Refusal::RequestNotHoldable) } else { Ok(()) }
+}
+
+/// Whether what the payee passes on, and what is given for quotes of its, is what the requests that it is paid for say, one
+/// after the other. A till's request says nothing of that.
+fn check_legs_of_requests(payee: &Wallet, transfer: &Transfer) -> Result<(), Refusal> {
+    let id = payee.id();
+    let paid = transfer.legs().filter(|leg| leg.payee == id);
+    let answered = paid.filter_map(|leg| payee.requests().opened(leg.purpose.terms()?.request));
+    let answered: Vec<&PaymentRequest> = answered.collect();
+    let splits =
+        answered.iter().flat_map(|request| &request.splits).map(|split| (split.wallet, split.amount));
+    let passed_on = transfer.linked.iter().filter(|leg| leg.payer == id && leg.purpose == Purpose::Split);
+    let are_split = passed_on.clone().map(|leg| (leg.payee, leg.amount)).eq(splits)
+        && passed_on.clone().all(|leg| leg.currency == payee.currency());
+    let quotes: Vec<Quote> = answered.iter().filter_map(|request| request.quote()).collect();
+    let is_given_here = |leg: &&Leg| quotes.iter().any(|quote| quote.source == leg.payer);
     let exchanged = transfer.linked.iter().filter(|leg| leg.purpose == Purpose::Conversion);
-    let quote = request.and_then(PaymentRequest::quote);
     let are_exchanged = exchanged
-        .map(|leg| (leg.payer, leg.payee, leg.amount, leg.currency))
-        .eq(quote.map(|quote| (quote.source, quote.target, quote.amount, quote.currency)));
+        .filter(is_given_here)
+        .map(|leg| Quote { source: leg.payer, target: leg.payee, amount: leg.amount, currency: leg.currency })
+        .eq(quotes.iter().copied());
     if are_split && are_exchanged { Ok(()) } else { Err(Refusal::LegsDiffer) }
 }
 

@@ -13,7 +13,7 @@ use crate::wallet_snapshot::WalletSettings;
 
 #[test]
 fn each_rule_of_a_hold_refuses() {
-    let fine = until(MINUTE_MS);
+    let fine = until(10 * MINUTE_MS);
     let two = by_device(
         1,
         1,
@@ -27,8 +27,10 @@ fn each_rule_of_a_hold_refuses() {
         1,
         &[pay(1, 3, 10, terms(1)), leg(1, 2, 10, Purpose::Hold { terms: terms(1), until: fine })],
     );
+    let sticker = Terms { usage: Usage::Reusable, ..terms(3) };
     check(
         |bank| {
+            bank.open(2, sticker).unwrap();
             bank.open(2, terms(1)).unwrap();
             bank.open(3, terms(1)).unwrap();
             bank.open_request(&split(2, 2, &[(3, 4)])).unwrap();
@@ -42,6 +44,12 @@ fn each_rule_of_a_hold_refuses() {
                 hold(1, 10, terms(1), until(MAX_HOLD_LIFETIME_MS + 1)),
                 Err(Refusal::HoldExpiryInvalid),
             ),
+            (
+                "before its request",
+                hold(1, 1, terms(1), until(10 * MINUTE_MS - 1)),
+                Err(Refusal::HoldExpiryInvalid),
+            ),
+            ("of a sticker", hold(1, 1, sticker, until(1)), Ok(())),
             ("over at once", hold(1, 10, terms(1), NOW), Err(Refusal::HoldExpiryInvalid)),
             ("a request with splits", hold(1, 10, of_ten(2), fine), Err(Refusal::RequestNotHoldable)),
             ("two at once", two, Err(Refusal::TooManyLegs)),
@@ -58,7 +66,7 @@ fn each_rule_of_a_capture_refuses() {
     let prepare = |bank: &mut Bank| {
         for (n, minor) in [(1, 20), (2, 10), (3, 10), (4, 10)] {
             bank.open(2, terms(n)).unwrap();
-            bank.settle(&hold(299 + n, minor, terms(n), until(MINUTE_MS + u64::from(n)))).unwrap();
+            bank.settle(&hold(299 + n, minor, terms(n), until(10 * MINUTE_MS + u64::from(n)))).unwrap();
         }
         bank.settle(&capture(400, 300, 5, false)).unwrap();
         bank.settle(&capture(401, 301, 5, true)).unwrap();
@@ -96,10 +104,10 @@ fn each_rule_of_a_capture_refuses() {
     assert_eq!(bank.wallet(1).spendable(), 65);
     // At its end, and not before, it expires; captured it can't be from then on.
     let last = transfer_id(303);
-    bank.now = until(MINUTE_MS + 3);
+    bank.now = until(10 * MINUTE_MS + 3);
     bank.decide(1, |wallet, now| Ok(wallet.decide_expiry(last, now))).unwrap();
     assert_eq!(bank.held(1), 25);
-    bank.now = until(MINUTE_MS + 4);
+    bank.now = until(10 * MINUTE_MS + 4);
     assert_eq!(bank.settle(&capture(1, 303, 1, false)), Err(Refusal::HoldExpired));
     let release = bank.wallet(1).decide_release(last, bank.now);
     assert_eq!(release, Err(Refusal::HoldExpired));
@@ -113,7 +121,7 @@ fn each_rule_of_a_capture_refuses() {
 fn a_capture_on_its_way_keeps_the_hold_as_it_is() {
     let mut bank = Bank::new();
     bank.open(2, terms(1)).unwrap();
-    bank.settle(&hold(300, 20, terms(1), until(MINUTE_MS))).unwrap();
+    bank.settle(&hold(300, 20, terms(1), until(10 * MINUTE_MS))).unwrap();
     let wallet = bank.wallets.get_mut(&wallet_id(1)).unwrap();
     let decide = |wallet: &Wallet, transfer: &Transfer, now| {
         decide_part(Some(wallet), wallet_id(1), transfer, now).map(|_| ())
@@ -124,14 +132,14 @@ fn a_capture_on_its_way_keeps_the_hold_as_it_is() {
     assert_eq!(decide(wallet, &capture(2, 300, 16, false), NOW), Err(Refusal::CaptureExceedsHold));
     assert_eq!(decide(wallet, &capture(2, 300, 1, true), NOW), Err(Refusal::HoldBusy));
     assert_eq!(wallet.decide_release(transfer_id(300), NOW), Err(Refusal::HoldBusy));
-    assert_eq!(wallet.decide_expiry(transfer_id(300), until(MINUTE_MS)), None);
+    assert_eq!(wallet.decide_expiry(transfer_id(300), until(10 * MINUTE_MS)), None);
     assert_eq!(wallet.decide_close(), Err(Refusal::WalletNotEmpty));
     wallet.take_back(&some);
     let last = capture(2, 300, 1, true);
     wallet.accept(&last);
     assert_eq!(decide(wallet, &capture(3, 300, 1, false), NOW), Err(Refusal::HoldBusy));
     wallet.take_back(&last);
-    assert!(wallet.decide_expiry(transfer_id(300), until(MINUTE_MS)).is_some());
+    assert!(wallet.decide_expiry(transfer_id(300), until(10 * MINUTE_MS)).is_some());
 }
 
 #[test]
@@ -277,12 +285,14 @@ fn what_is_let_go_counts_toward_no_limit() {
     let mut bank = Bank::new();
     bank.configure(1, WalletSettings { limits: per_day, ..WalletSettings::default() }).unwrap();
     bank.limit_account(1, per_day);
-    (1..=5).for_each(|n| bank.open(2, terms(n)).unwrap());
+    let later = Terms { expires_at: Some(until(20 * MINUTE_MS)), ..terms(5) };
+    (1..=4).for_each(|n| bank.open(2, terms(n)).unwrap());
+    bank.open(2, later).unwrap();
     for n in 1..=3 {
-        bank.settle(&limited(hold(n, 15, terms(n), until(MINUTE_MS)))).unwrap();
+        bank.settle(&limited(hold(n, 15, terms(n), until(10 * MINUTE_MS)))).unwrap();
     }
     assert_eq!(counted(&bank), (45, 45));
-    let too_much = limited(hold(4, 6, terms(4), until(MINUTE_MS)));
+    let too_much = limited(hold(4, 6, terms(4), until(10 * MINUTE_MS)));
     assert_eq!(bank.settle(&too_much), Err(Refusal::DayLimitExceeded));
     bank.decide(1, |wallet, now| wallet.decide_release(transfer_id(1), now)).unwrap();
     assert_eq!(counted(&bank), (30, 30));
@@ -290,10 +300,10 @@ fn what_is_let_go_counts_toward_no_limit() {
     assert_eq!(counted(&bank), (30, 30));
     bank.settle(&capture(11, 2, 1, true)).unwrap();
     assert_eq!(counted(&bank), (20, 20));
-    bank.now = until(MINUTE_MS);
+    bank.now = until(10 * MINUTE_MS);
     bank.decide(1, |wallet, now| Ok(wallet.decide_expiry(transfer_id(3), now))).unwrap();
     assert_eq!(counted(&bank), (5, 5));
-    let fits = limited(by_device(5, 1, &[pay(1, 2, 45, terms(5))]));
+    let fits = limited(by_device(5, 1, &[pay(1, 2, 45, later)]));
     assert_eq!(bank.settle(&fits), Ok(()));
 }
 

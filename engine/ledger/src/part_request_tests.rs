@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::fee::{FeeRule, FeeScope};
 use crate::id::PaymentRequestId;
 use crate::payment_request::{Quote, RequestDetail, Terms};
+use crate::request_book::MAX_STANDING_QUOTES_PER_ACCOUNT;
 
 #[test]
 fn splits_are_those_the_request_says() {
@@ -115,7 +116,7 @@ fn a_conversion_gives_what_its_quote_says() {
             ("twice", with(&[given(12, 11, 16), given(12, 11, 16)]), Err(Refusal::LegsDiffer)),
             ("for no quote", by_device(1, 1, &[plain, given(12, 11, 16)]), Err(Refusal::LegsDiffer)),
             ("for nothing", by_device(1, 1, &[given(12, 11, 16)]), Err(Refusal::LegsDiffer)),
-            ("held", hold(1, 10, quoted(1).terms, until(MINUTE_MS)), Err(Refusal::RequestNotHoldable)),
+            ("held", hold(1, 10, quoted(1).terms, until(10 * MINUTE_MS)), Err(Refusal::RequestNotHoldable)),
         ],
     );
 }
@@ -208,6 +209,80 @@ fn quotes_are_forgotten_soon_after_their_end() {
     let wallet = bank.wallets.get_mut(&quoted(1).payee).unwrap();
     assert!(wallet.forget(end.plus_millis(10 * MINUTE_MS - 1), 10).is_empty());
     assert_eq!(wallet.forget(end.plus_millis(10 * MINUTE_MS), 10).len(), 5);
+}
+
+/// One device could fill a market maker's book within minutes.
+#[test]
+fn an_account_has_a_few_quotes_standing_at_a_time() {
+    let mut bank = Bank::new();
+    bank.record(&rate());
+    let most = u16::try_from(MAX_STANDING_QUOTES_PER_ACCOUNT).unwrap();
+    for n in 1..=most {
+        bank.open_request(&quoted(n)).unwrap();
+    }
+    assert_eq!(bank.open_request(&quoted(most)), Ok(()), "a repeat is none more");
+    assert_eq!(bank.open_request(&quoted(most + 1)), Err(Refusal::TooManyQuotes));
+    let of_another = PaymentRequest { payer: Some(account_id(3)), ..quoted(most + 1) };
+    assert!(bank.wallet(2).decide_request(&of_another, NOW).is_ok_and(|event| event.is_some()));
+    bank.now = quoted(1).terms.expires_at.unwrap();
+    let later = Terms { expires_at: Some(until(20 * MINUTE_MS)), ..quoted(most + 2).terms };
+    assert_eq!(bank.open_request(&PaymentRequest { terms: later, ..quoted(most + 2) }), Ok(()));
+}
+
+/// After a quote is forgotten its id may be another request's, of a till or of the server. Whoever replays the journal
+/// forgets nothing, and comes to the same.
+#[test]
+fn the_id_of_a_forgotten_quote_may_be_anothers() {
+    for (is_paid, by_till) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut bank = Bank::new();
+        bank.record(&rate());
+        bank.open_request(&quoted(1)).unwrap();
+        if is_paid {
+            let given = Leg { currency: code("JPY"), ..leg(12, 11, 16, Purpose::Conversion) };
+            bank.settle(&by_device(1, 1, &[pay(1, 2, 10, quoted(1).terms), given])).unwrap();
+        }
+        bank.now = until(20 * MINUTE_MS);
+        assert_eq!(bank.wallets.get_mut(&wallet_id(2)).unwrap().forget(bank.now, 10).len(), 1);
+        let till = by_till.then(|| device(2));
+        let other = Terms { expires_at: Some(until(30 * MINUTE_MS)), till, ..of_ten(1) };
+        if !by_till {
+            bank.open(2, other).unwrap();
+        }
+        bank.settle(&by_device(2, 1, &[pay(1, 2, 10, other)])).unwrap();
+        assert_eq!(bank.settle(&by_device(3, 1, &[pay(1, 2, 10, other)])), Err(Refusal::RequestPaid));
+    }
+}
+
+/// Several requests are paid together, whatever each says of what is passed on or given.
+#[test]
+fn requests_with_splits_and_quotes_are_paid_beside_others() {
+    let given = |minor| Leg { currency: code("JPY"), ..leg(12, 11, minor, Purpose::Conversion) };
+    let passed = |payee, minor| leg(2, payee, minor, Purpose::Split);
+    let (first, second) = (pay(1, 2, 10, quoted(1).terms), pay(1, 2, 10, quoted(2).terms));
+    let plain = pay(1, 3, 10, of_ten(5));
+    let (one, other) = (pay(1, 2, 10, of_ten(3)), pay(1, 2, 10, of_ten(4)));
+    let here = pay(1, 2, 10, of_ten(6));
+    check(
+        |bank| {
+            bank.record(&rate());
+            bank.open_request(&quoted(1)).unwrap();
+            bank.open_request(&quoted(2)).unwrap();
+            bank.open_request(&split(2, 3, &[(3, 4)])).unwrap();
+            bank.open_request(&split(2, 4, &[(4, 5)])).unwrap();
+            bank.open(3, of_ten(5)).unwrap();
+            bank.open(2, of_ten(6)).unwrap();
+        },
+        &[
+            ("two quotes", by_device(1, 1, &[first, second, given(16), given(16)]), Ok(())),
+            ("one of two is given", by_device(1, 1, &[first, second, given(16)]), Err(Refusal::LegsDiffer)),
+            ("a quote and a payment", by_device(1, 1, &[first, plain, given(16)]), Ok(())),
+            ("a payment and a quote", by_device(1, 1, &[plain, first, given(16)]), Ok(())),
+            ("two splits", by_device(1, 1, &[one, other, passed(3, 4), passed(4, 5)]), Ok(())),
+            ("swapped", by_device(1, 1, &[one, other, passed(4, 5), passed(3, 4)]), Err(Refusal::LegsDiffer)),
+            ("a split and none", by_device(1, 1, &[one, here, passed(3, 4)]), Ok(())),
+            ("a quote and a split", by_device(1, 1, &[first, one, given(16), passed(3, 4)]), Ok(())),
+        ],
+    );
 }
 
 /// Tills may seal several requests under one id, and the server's id too. One of them is paid, once, for ever.

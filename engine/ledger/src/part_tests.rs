@@ -140,7 +140,7 @@ fn a_request_says_who_pays_and_how_much_of_it() {
                 by_device(1, 1, &[pay(1, 2, 10, of_ten(3))]),
                 Err(Refusal::RequestForAnother),
             ),
-            ("a part held", hold(1, 5, parts, until(MINUTE_MS)), Err(Refusal::RequestNotHoldable)),
+            ("a part held", hold(1, 5, parts, until(10 * MINUTE_MS)), Err(Refusal::RequestNotHoldable)),
         ],
     );
     let mut bank = Bank::new();
@@ -168,7 +168,7 @@ fn a_frozen_wallet_pays_nothing_net() {
         bank.open(2, of_ten(3)).unwrap();
         bank.open(2, of_ten(4)).unwrap();
         bank.settle(&paid).unwrap();
-        bank.settle(&hold(301, 10, of_ten(4), until(MINUTE_MS))).unwrap();
+        bank.settle(&hold(301, 10, of_ten(4), until(10 * MINUTE_MS))).unwrap();
     };
     let frozen = |wallet, both_ways| {
         move |bank: &mut Bank| {

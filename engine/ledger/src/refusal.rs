@@ -185,6 +185,12 @@ pub enum Refusal {
     /// More legs than a transfer may have.
     #[error("the transfer has more legs than a transfer may have")]
     TooManyLegs = 81,
+    /// The account has as many quotes of the market maker standing as it may.
+    #[error("the account has as many quotes standing as it may have")]
+    TooManyQuotes = 82,
+    /// Units are set aside for the one-time payment request, which is answered so.
+    #[error("units are set aside for the payment request already")]
+    RequestHeld = 83,
     /// More than the account may pay in one payment.
     #[error("the payment is more than the account may pay at once")]
     AccountPaymentLimitExceeded = 90,
@@ -200,8 +206,8 @@ pub enum Refusal {
     /// The payer's wallet remembers as many holds as it may.
     #[error("the wallet has as many holds as it may have")]
     TooManyHolds = 101,
-    /// A hold must end within 31 days.
-    #[error("the hold's expiry is past or too far away")]
+    /// A hold must end within 31 days, and that of a one-time request not before the request.
+    #[error("the hold's expiry is past, too far away, or before that of its one-time request")]
     HoldExpiryInvalid = 102,
     /// The hold's time was over.
     #[error("the hold has expired")]
@@ -291,6 +297,8 @@ impl Refusal {
         Self::LegsDiffer,
         Self::AgentNeeded,
         Self::TooManyLegs,
+        Self::TooManyQuotes,
+        Self::RequestHeld,
         Self::AccountPaymentLimitExceeded,
         Self::AccountDayLimitExceeded,
         Self::AccountMonthLimitExceeded,

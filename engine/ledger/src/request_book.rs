@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{PaymentRequestId, TransferId};
+use crate::id::{AccountId, PaymentRequestId, TransferId};
 use crate::money::Amount;
 use crate::payment_request::{
     MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS, MAX_TILL_ONE_TIME_LIFETIME_MS, PaymentKind,
@@ -21,8 +21,11 @@ pub const MAX_REQUEST_ID_AGE_MS: u64 = 24 * 3_600 * 1_000;
 /// The most requests one wallet remembers.
 pub const MAX_REQUESTS_PER_WALLET: usize = 500_000;
 
-/// How long a quote is remembered past its end. Anybody may ask for quotes, and the server alone makes their ids, so they
-/// need not, and must not, fill their market maker's book for days.
+/// The most quotes of one market maker's wallet that an account may have standing.
+pub const MAX_STANDING_QUOTES_PER_ACCOUNT: usize = 16;
+
+/// How long a quote is remembered past its end. Anybody may ask for quotes, so they must not fill their market maker's book
+/// for days. The server alone makes their ids: where somebody else uses one after that, it is for another request.
 const QUOTE_KEPT_PAST_END_MS: u64 = 10 * 60 * 1_000;
 
 /// How long a request is remembered past its end, so that its payee can still read what became of it.
@@ -60,6 +63,8 @@ pub struct RequestBook {
     states: BTreeMap<PaymentRequestId, RequestState>,
     /// From when on each may be forgotten, see `forget_from`. What never expires is not in here.
     ends: BTreeSet<(Timestamp, PaymentRequestId)>,
+    /// Quotes that are remembered or on their way, by the account that asked, and by when they end.
+    quotes: BTreeMap<AccountId, BTreeSet<(Timestamp, PaymentRequestId)>>,
     /// Requests opened or cancelled by an event that is not durable yet.
     undecided: BTreeMap<PaymentRequestId, Pending>,
     /// Payments on their way. Of requests that are reusable those alone that another wallet may refuse.
@@ -108,17 +113,15 @@ impl RequestBook {
 
     /// Puts back a request that a checkpoint remembered.
     pub fn restore(&mut self, id: PaymentRequestId, state: RequestState) {
-        let end = forget_from(id, &state);
-        if let Some(end) = end {
+        // One end for each: by the earlier of two it would be forgotten while it can still be paid.
+        self.remove(id);
+        if let Some(end) = forget_from(id, &state) {
             self.ends.insert((end, id));
         }
-        let earlier = self.states.insert(id, state);
-        // One end for each: by the earlier of two it would be forgotten while it can still be paid.
-        if let Some(earlier) = earlier.and_then(|earlier| forget_from(id, &earlier))
-            && end != Some(earlier)
-        {
-            self.ends.remove(&(earlier, id));
+        if let Some((account, end)) = state.request.as_ref().and_then(quote_of) {
+            self.quotes.entry(account).or_default().insert((end, id));
         }
+        self.states.insert(id, state);
         self.assert_invariants();
     }
 
@@ -147,6 +150,11 @@ impl RequestBook {
         if self.is_full() {
             return Err(Refusal::TooManyRequests);
         }
+        if let Some((account, _)) = quote_of(request)
+            && self.standing_quotes(account, now) >= MAX_STANDING_QUOTES_PER_ACCOUNT
+        {
+            return Err(Refusal::TooManyQuotes);
+        }
         let made_at = request.terms.request.made_at();
         if made_at.plus_millis(MAX_REQUEST_ID_AGE_MS) < now || made_at > now.plus_millis(MAX_ID_AHEAD_MS) {
             return Err(Refusal::RequestIdOutOfTime);
@@ -169,6 +177,11 @@ impl RequestBook {
         self.states.len().saturating_add(on_their_way) >= MAX_REQUESTS_PER_WALLET
     }
 
+    fn standing_quotes(&self, account: AccountId, now: Timestamp) -> usize {
+        let ends_later = |(end, _): &&(Timestamp, PaymentRequestId)| *end > now;
+        self.quotes.get(&account).map_or(0, |quotes| quotes.iter().rev().take_while(ends_later).count())
+    }
+
     /// The request of this id, as its payee opened it at the server.
     pub(crate) fn opened(&self, id: PaymentRequestId) -> Option<&PaymentRequest> {
         match self.undecided.get(&id) {
@@ -189,7 +202,8 @@ impl RequestBook {
         };
         match (status, self.paying.get(&id)) {
             (RequestStatus::Cancelled, _) => Ok(true),
-            (RequestStatus::Paid(_) | RequestStatus::Held(_), _) => Err(Refusal::RequestPaid),
+            (RequestStatus::Paid(_), _) => Err(Refusal::RequestPaid),
+            (RequestStatus::Held(_), _) => Err(Refusal::RequestHeld),
             (RequestStatus::Open, Some(paying)) => Err(paying.refusal()),
             (RequestStatus::Open, None) => Ok(false),
         }
@@ -221,7 +235,8 @@ impl RequestBook {
         let paying = self.paying.get(&terms.request);
         match status {
             Some(RequestStatus::Cancelled) => return Err(Refusal::RequestCancelled),
-            Some(RequestStatus::Paid(_) | RequestStatus::Held(_)) => return Err(Refusal::RequestPaid),
+            Some(RequestStatus::Paid(_)) => return Err(Refusal::RequestPaid),
+            Some(RequestStatus::Held(_)) => return Err(Refusal::RequestHeld),
             None | Some(RequestStatus::Open) => {}
         }
         if let Some(paying) = paying.filter(|_| terms.usage == Usage::OneTime) {
@@ -272,6 +287,9 @@ impl RequestBook {
     }
 
     pub(crate) fn expect_open(&mut self, request: PaymentRequest) {
+        if let Some((account, end)) = quote_of(&request) {
+            self.quotes.entry(account).or_default().insert((end, request.terms.request));
+        }
         self.undecided.insert(request.terms.request, Pending::Opened(Box::new(request)));
     }
 
@@ -347,7 +365,10 @@ impl RequestBook {
         if terms.usage == Usage::Reusable {
             return;
         }
-        let known = self.states.remove(&terms.request);
+        let known = self.remove(terms.request);
+        // Where the server's own request of this id has other terms, it was forgotten before this one was heard of.
+        let is_same = |state: &RequestState| state.request.as_ref().is_none_or(|known| known.terms == *terms);
+        let known = known.filter(is_same);
         let earlier = known.as_ref().map(|state| state.status);
         assert!(
             !matches!(earlier, Some(RequestStatus::Paid(_) | RequestStatus::Held(_))),
@@ -364,12 +385,26 @@ impl RequestBook {
         } else {
             RequestStatus::Paid(transfer)
         };
-        if let Some(end) = known.as_ref().and_then(|state| forget_from(terms.request, state)) {
-            self.ends.remove(&(end, terms.request));
-        }
         let expires_at = terms.expires_at.max(known_expiry);
         let request = known.and_then(|state| state.request);
         self.restore(terms.request, RequestState { status, expires_at, request, paid });
+    }
+
+    /// Takes a request out of the memory.
+    fn remove(&mut self, id: PaymentRequestId) -> Option<RequestState> {
+        let state = self.states.remove(&id)?;
+        if let Some(end) = forget_from(id, &state) {
+            self.ends.remove(&(end, id));
+        }
+        if let Some((account, end)) = state.request.as_ref().and_then(quote_of)
+            && let Some(quotes) = self.quotes.get_mut(&account)
+        {
+            quotes.remove(&(end, id));
+            if quotes.is_empty() {
+                self.quotes.remove(&account);
+            }
+        }
+        Some(state)
     }
 
     /// Forgets at most `most` requests whose expiry is long past at `at`, and names them.
@@ -381,12 +416,17 @@ impl RequestBook {
             if end > at || is_on_its_way {
                 break;
             }
-            self.ends.pop_first();
-            self.states.remove(&id);
+            self.remove(id);
             forgotten.push(id);
         }
         forgotten
     }
+}
+
+/// Who asked for a quote, and when it ends; none of any other request.
+fn quote_of(request: &PaymentRequest) -> Option<(AccountId, Timestamp)> {
+    request.quote()?;
+    Some((request.payer?, request.terms.expires_at?))
 }
 
 const fn longest_lifetime(kind: PaymentKind) -> u64 {

@@ -17,7 +17,7 @@ use crate::retention::MAX_ID_AHEAD_MS;
 use crate::time::Timestamp;
 use crate::transfer::{Authority, Leg, Purpose, Transfer};
 
-/// Every request there ever was, by its payee and its id. Nothing is forgotten.
+/// Every request there ever was, by its payee and its id, until its id is another's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     opened: HashMap<(WalletId, PaymentRequestId), PaymentRequest>,
@@ -40,7 +40,11 @@ impl Requests {
         if wallet.is_closed() || wallet.currency != request.currency {
             return impossible("its wallet is closed, or holds another currency");
         }
-        if self.opened.contains_key(&(payee, id)) || self.paid.contains_key(&(payee, id)) {
+        let key = (payee, id);
+        if self.may_be_forgotten(key, at) {
+            self.forget(key);
+        }
+        if self.opened.contains_key(&key) || self.paid.contains_key(&key) {
             return impossible("its id was used before");
         }
         let made_at = id.made_at();
@@ -114,8 +118,10 @@ impl Requests {
             return broken;
         }
         // A till may use an id again that is long forgotten; the server's barcode of it has expired.
-        let is_forgettable = terms.till.is_some() && self.may_be_forgotten(key, at);
-        let opened = self.opened.get(&key).filter(|_| !is_forgettable);
+        if terms.till.is_some() && self.may_be_forgotten(key, at) {
+            self.forget(key);
+        }
+        let opened = self.opened.get(&key);
         let is_hold = matches!(leg.purpose, Purpose::Hold { .. });
         let is_as_asked = match (opened, terms.till) {
             (Some(opened), _) => {
@@ -124,7 +130,7 @@ impl Requests {
             (None, Some(_)) => is_paired && is_plain(terms),
             (None, None) => false,
         };
-        if !is_as_asked || (self.cancelled.contains(&key) && !is_forgettable) {
+        if !is_as_asked || self.cancelled.contains(&key) {
             return broken;
         }
         if terms.usage == Usage::Reusable {
@@ -140,6 +146,12 @@ impl Requests {
         }
         self.paid.insert(key, sum);
         Ok(())
+    }
+
+    fn forget(&mut self, key: (WalletId, PaymentRequestId)) {
+        self.opened.remove(&key);
+        self.cancelled.remove(&key);
+        self.paid.remove(&key);
     }
 
     /// Whether the payee may have forgotten a request at `at`: it is over, and so is every till's under its id.
