@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use quittance_barcode::{Origin, ServerKeys};
@@ -28,6 +28,9 @@ use crate::pending::{Done, Waiting};
 use crate::recovery::{Recovered, recover};
 use crate::store::{StateBatch, Store, StoreError};
 
+/// How long a snapshot is given again instead of another.
+const SNAPSHOT_GIVEN_AGAIN: Duration = Duration::from_secs(60);
+
 /// A settlement engine on one store.
 ///
 /// Its methods are in the files of `request/`, by what they are about. Those that are async answer once all that the
@@ -45,7 +48,15 @@ pub struct Engine {
     pub(crate) watchers: Arc<Watchers>,
     tip: Arc<AtomicU64>,
     store: Store,
+    last_snapshot: Mutex<Option<Snapshot>>,
     threads: Mutex<Option<Threads>>,
+}
+
+/// A snapshot that was made since the start.
+struct Snapshot {
+    folder: PathBuf,
+    position: Position,
+    at: Instant,
 }
 
 struct Threads {
@@ -108,7 +119,7 @@ impl Engine {
             tip: Arc::clone(&published_to),
             checkpointer: checkpoint_tasks.clone(),
         };
-        let states = shard_states(shard_count, wallets.into_values(), allowances.into_values());
+        let states = shard_states(shard_count, latest, wallets.into_values(), allowances.into_values());
         let shards = shards(states, tip.position, &router, &queue, &clock);
         drop(queue);
         let (actors, notifier) = Actors::start(shards, notifier, &router)?;
@@ -139,6 +150,7 @@ impl Engine {
             watchers,
             tip: published_to,
             store,
+            last_snapshot: Mutex::new(None),
             threads: Mutex::new(Some(threads)),
         })
     }
@@ -178,21 +190,27 @@ impl Engine {
         Ok(end)
     }
 
-    /// Makes a snapshot in a folder of its own beside the store, named for its position, and gives the folder. One that is
-    /// there already is given again.
+    /// Makes a snapshot in a folder of its own beside the store, named for its position, and gives the folder. One that was
+    /// made in the last minute is given again, so that whoever could not wait for it finds it. None: one is being made.
     ///
     /// # Errors
     /// As [`Engine::snapshot`].
-    pub fn snapshot_beside(&self) -> Result<(PathBuf, Position), StoreError> {
-        let end = self.tip();
-        let mut folder = self.config.store.clone().into_os_string();
-        folder.push(format!(".snapshot-{end}"));
-        let folder = PathBuf::from(folder);
-        if Store::is_at(&folder)? {
-            return Ok((folder, end));
+    pub fn snapshot_beside(&self) -> Result<Option<(PathBuf, Position)>, StoreError> {
+        let Some(mut last) = self.last_snapshot.try_lock() else { return Ok(None) };
+        if let Some(made) = last.as_ref().filter(|made| made.at.elapsed() < SNAPSHOT_GIVEN_AGAIN) {
+            return Ok(Some((made.folder.clone(), made.position)));
         }
-        self.store.copy_journal(&folder, end)?;
-        Ok((folder, end))
+        let position = self.tip();
+        let mut folder = self.config.store.clone().into_os_string();
+        folder.push(format!(".snapshot-{position}"));
+        let folder = PathBuf::from(folder);
+        // One of this position is whole: it gets its name when it is.
+        if !Store::is_at(&folder)? {
+            Store::discard_unfinished_copy(&folder)?;
+            self.store.copy_journal(&folder, position)?;
+        }
+        *last = Some(Snapshot { folder: folder.clone(), position, at: Instant::now() });
+        Ok(Some((folder, position)))
     }
 
     /// The engine's time: never goes back, also not from one start to the next.
@@ -276,11 +294,13 @@ fn check(config: &EngineConfig) -> Result<NonZeroUsize, StartError> {
 /// Deals the partitions, and what is in them, out to the shards.
 fn shard_states(
     count: NonZeroUsize,
+    latest: Timestamp,
     wallets: impl Iterator<Item = Wallet>,
     allowances: impl Iterator<Item = Allowance>,
 ) -> Vec<ShardState> {
     let mut states: Vec<_> =
         (0..count.get()).map(|shard| ShardState::new(hosted(shard, count.get()))).collect();
+    states.iter_mut().for_each(|state| state.note_time(latest));
     for wallet in wallets {
         if let Some(state) = states.get_mut(Partition::of(wallet.id()).shard(count.get())) {
             state.restore(wallet);

@@ -75,6 +75,7 @@ pub(crate) fn recover(
     }
     let mut recovered = replaying.recovered;
     recovered.tip = tip;
+    recovered.forget();
     for wallet in recovered.wallets.values() {
         recovered.register.restore_wallet(wallet.snapshot());
     }
@@ -208,6 +209,14 @@ fn account_of(wallets: &HashMap<WalletId, Wallet>, wallet: WalletId) -> Option<A
 }
 
 impl Recovered {
+    /// Forgets what is long over, which replay does not.
+    fn forget(&mut self) {
+        for (id, wallet) in &mut self.wallets {
+            let forgotten = wallet.forget(self.latest, usize::MAX);
+            self.changed_entries.extend(forgotten.into_iter().map(|entry| (*id, entry)));
+        }
+    }
+
     fn apply_to_register(&mut self, at: Timestamp, event: &Event) {
         self.register.apply(at, event);
         match event {

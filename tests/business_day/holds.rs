@@ -2,7 +2,7 @@
 
 use quittance_gateway::client::{
     Capture, Hold, HoldStatus, NewHold, NewPaymentRequest, PaymentLine, RequestStatus, Transfer,
-    TransferPurpose, TransferStatus, new_transfer_id,
+    TransferPurpose, TransferStatus, new_transfer_id, rfc3339,
 };
 use quittance_ledger::TransferId;
 use quittance_test_support::{Party, ask, euro, eventually, soon};
@@ -23,7 +23,10 @@ pub(crate) async fn play(town: &mut Town) {
 /// Sets units of a guest aside, until so many seconds from now.
 pub(crate) async fn arrive(town: &Town, guest: &Party, amount: u64, seconds: u64) -> Hold {
     let hotel = &town.people.hotel;
-    let request = ask(hotel, &NewPaymentRequest::of(Some(amount), euro())).await;
+    // A hold lasts at least as long as the one-time request that it answers.
+    let end = Some(rfc3339(soon(seconds)));
+    let request = NewPaymentRequest { expires_at: end, ..NewPaymentRequest::of(Some(amount), euro()) };
+    let request = ask(hotel, &request).await;
     let new = NewHold {
         id: new_transfer_id().unwrap(),
         payer: guest.wallet,
@@ -133,7 +136,7 @@ async fn what_is_refused(town: &Town) {
     town.refuses_to_pay(gil, &request, more, "insufficient-funds").await;
 
     let request = ask(hotel, &NewPaymentRequest::of(Some(100), euro())).await;
-    for seconds in [0, 32 * DAY_SECS] {
+    for seconds in [0, 60, 32 * DAY_SECS] {
         let new = NewHold {
             id: new_transfer_id().unwrap(),
             payer: gil.wallet,

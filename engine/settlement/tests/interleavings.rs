@@ -15,8 +15,8 @@ mod world;
 
 use proptest::prelude::*;
 use quittance_ledger::{
-    Amount, Authority, Books, Leg, LegId, Limits, Original, Purpose, Refusal, Transfer, TransferId, Wallet,
-    WalletSettings,
+    Amount, Authority, Books, Leg, LegId, Limits, Original, Purpose, Refusal, Transfer, TransferId, Usage,
+    Wallet, WalletSettings,
 };
 use quittance_settlement::{Message, Partition, ShardState, Ticket, WalletCommand};
 use world::{
@@ -127,8 +127,13 @@ impl Sent {
                 self.set_out(world, payment(n, account, &[(world::MAKER, 10, account + 4)]));
             }
             Input::Hold { payer, payee, minor, number, minutes, is_limited } => {
-                let until = world.now.plus_millis(minutes * MINUTE_MS);
-                let terms = request(payee, number).terms;
+                // Most are of a sticker, which can be held for as short as one likes, so that many expire.
+                let terms = request(payee, if minutes % 3 > 0 { 2 } else { number }).terms;
+                let soon = world.now.plus_millis(minutes * MINUTE_MS);
+                let until = match terms.usage {
+                    Usage::OneTime => terms.expires_at.unwrap_or(soon).max(soon),
+                    Usage::Reusable | Usage::Parts => soon,
+                };
                 let minor = terms.amount.map_or(minor, Amount::get);
                 let hold = leg(payer, payee, minor, Purpose::Hold { terms, until });
                 self.holds.push((payer, payee, transfer_id(n)));
@@ -297,7 +302,7 @@ fn many_race_for_a_one_time_request_and_one_wins() {
 fn many_race_to_capture_a_hold_and_no_more_than_it_is_taken() {
     for shard_count in 1..=4 {
         let mut world = World::new(shard_count);
-        let terms = request(2, 0).terms;
+        let terms = request(2, 2).terms;
         let until = world.now.plus_millis(MINUTE_MS);
         let hold = leg(1, 2, 20, Purpose::Hold { terms, until });
         world.set_out(transfer(0, device(1), &[hold]));

@@ -154,7 +154,7 @@ pub fn audit_with(
     let mut reading = Reading::default();
     let heads = Heads::open(&store)?;
     let mut tree = BlockTree::default();
-    let mut differs = None;
+    let (mut differs, mut are_heads_compared) = (None, false);
     let mut next_report = Position::START;
     let tip = replay(&journal, Position::START, |block| {
         for (position, record) in block.positioned() {
@@ -168,8 +168,8 @@ pub fn audit_with(
         }
         reading.blocks += 1;
         tree.append(&block).map_err(StoreError::from)?;
-        if block.last() == heads.indexed_to() && tree.head(Timestamp::EPOCH) != heads.head(Timestamp::EPOCH) {
-            return Err(AuditError::HeadsDiffer(block.last()));
+        if block.last() == heads.indexed_to() {
+            are_heads_compared = tree.head(Timestamp::EPOCH) == heads.head(Timestamp::EPOCH);
         }
         if block.last() >= next_report {
             progress(AuditProgress { position: block.last(), tip: end });
@@ -183,13 +183,17 @@ pub fn audit_with(
         return Err(error.into());
     }
     let indexed_to = store.history().indexed_to()?;
-    if let Some(needed) =
-        checkpoints.ahead_of(tip.position).max(Some(indexed_to).filter(|to| *to > tip.position))
+    if let Some(needed) = checkpoints
+        .ahead_of(tip.position)
+        .max(Some(indexed_to.max(heads.indexed_to())).filter(|to| *to > tip.position))
     {
         return Err(ReplayError::Short { needed, found: tip.position }.into());
     }
     if let Some(differs) = differs {
         return Err(differs);
+    }
+    if heads.indexed_to() != Position::START && !are_heads_compared {
+        return Err(AuditError::HeadsDiffer(heads.indexed_to()));
     }
     checkpoints.check_unplaced()?;
     index::compare(&store.history(), indexed_to, &reading)?;

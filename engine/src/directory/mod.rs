@@ -199,13 +199,6 @@ impl Directory {
         self.inner.read().register.limited.contains(&(account, currency))
     }
 
-    /// Whether fees are collected into a wallet, or conversions go through it.
-    pub(crate) fn is_in_use(&self, wallet: WalletId) -> bool {
-        let inner = self.inner.read();
-        inner.register.fees().any(|(_, rule)| rule.collector == wallet)
-            || inner.register.rates().any(|rate| rate.taker == wallet || rate.giver == wallet)
-    }
-
     /// The fee rule for payments into a wallet: its own, or else its currency's.
     pub(crate) fn fee_rule(&self, wallet: WalletId, currency: CurrencyCode) -> Option<FeeRule> {
         let inner = self.inner.read();
@@ -434,6 +427,30 @@ impl Directory {
         }
         inner.record(at, Event::WalletOpened { wallet, account, currency, name }, Some(done))?;
         Ok(waiting)
+    }
+
+    /// Takes note that a wallet is about to be closed: from now on no fee rule and no rate may name it. Where one does, every
+    /// payment that it is for would be refused, so such a wallet stays open.
+    pub(crate) fn begin_closing(&self, wallet: WalletId) -> Result<(), Refusal> {
+        let mut inner = self.inner.write();
+        let register = &mut inner.register;
+        let is_in_use = register.fees().any(|(_, rule)| rule.collector == wallet)
+            || register.rates().any(|rate| rate.taker == wallet || rate.giver == wallet);
+        if is_in_use {
+            return Err(Refusal::WalletInUse);
+        }
+        if let Some(listing) = register.wallets.get_mut(&wallet) {
+            listing.is_closing = true;
+        }
+        Ok(())
+    }
+
+    /// Takes note that a wallet was not closed after all. Where nobody waited for what came of it, that is never said, and no
+    /// rule can name the wallet until the next start.
+    pub(crate) fn stays_open(&self, wallet: WalletId) {
+        if let Some(listing) = self.inner.write().register.wallets.get_mut(&wallet) {
+            listing.is_closing = false;
+        }
     }
 
     /// Sets what is taken of payments. What is set already is left as it is.

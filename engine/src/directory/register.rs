@@ -31,6 +31,8 @@ pub(super) struct Listing {
     pub(super) currency: CurrencyCode,
     pub(super) name: Option<Name>,
     pub(super) is_open: bool,
+    /// Its shard was told to close it, and what it said is not known here yet.
+    pub(super) is_closing: bool,
 }
 
 impl Register {
@@ -54,6 +56,7 @@ impl Register {
             owner: wallet.owner,
             currency: wallet.currency,
             name: wallet.name,
+            is_closing: false,
             is_open: wallet.status != quittance_ledger::WalletStatus::Closed,
         };
         if self.wallets.insert(wallet.id, listing).is_none()
@@ -140,10 +143,13 @@ impl Register {
         }
     }
 
-    /// Whether a wallet is an account's, open, and of a currency.
+    /// Whether a wallet is an account's, open and staying so, and of a currency.
     pub(super) fn is_open_account_wallet(&self, wallet: WalletId, currency: CurrencyCode) -> bool {
         self.wallets.get(&wallet).is_some_and(|listing| {
-            listing.is_open && listing.currency == currency && listing.owner != Owner::Issuer
+            listing.is_open
+                && !listing.is_closing
+                && listing.currency == currency
+                && listing.owner != Owner::Issuer
         })
     }
 

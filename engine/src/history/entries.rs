@@ -65,7 +65,7 @@ pub(crate) fn opened_by(
             let opening = Opening { position, account: owner(transfer.payee)? };
             Some((OpeningName::of_hold(transfer.id), opening))
         }
-        Event::PaymentRequestOpened(request) => {
+        Event::PaymentRequestOpened(request) if request.quote().is_none() => {
             let opening = Opening { position, account: request.payer? };
             Some((OpeningName::of_request(request.payee, request.terms.request), opening))
         }
@@ -100,7 +100,8 @@ pub(crate) fn told_to(
         Event::TransferSettled(transfer) | Event::TransferRefused(transfer, _) => {
             transfer.wallets().for_each(|wallet| tell(owner(wallet)));
         }
-        Event::PaymentRequestOpened(request) if request.payer.is_some() => {
+        // Whoever asked for a quote has it.
+        Event::PaymentRequestOpened(request) if request.payer.is_some() && request.quote().is_none() => {
             tell(owner(request.payee));
             tell(request.payer);
         }

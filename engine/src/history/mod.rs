@@ -159,9 +159,8 @@ impl History {
             batch.entries(*account, positions);
         }
         let ids: Vec<_> = writing.ids.iter().map(|(id, position)| (*id, *position)).collect();
-        batch.ids(&ids);
-        let openings: Vec<_> = writing.openings.iter().map(|(name, opening)| (*name, *opening)).collect();
-        batch.openings(&openings);
+        batch.ids(&self.tree, &ids)?;
+        writing.openings.iter().for_each(|(name, opening)| batch.opening(*name, opening));
         batch.references(&self.tree, &writing.references)?;
         batch.indexed_to(writing.indexed_to);
         self.tree.write(batch)?;
@@ -176,9 +175,10 @@ impl History {
         before: Position,
         limit: usize,
     ) -> Result<Vec<S::Entry>, StoreError> {
-        let newest = self.newest.read();
-        let in_memory = newest.entries(subject).rev().filter(|entry| entry.position() < before);
-        let mut found: Vec<_> = in_memory.take(limit).collect();
+        let mut found: Vec<_> = {
+            let newest = self.newest.read();
+            newest.entries(subject).rev().filter(|entry| entry.position() < before).take(limit).collect()
+        };
         let oldest = found.last().map_or(before, |entry| entry.position());
         found.extend(self.tree.before(subject, oldest, limit.saturating_sub(found.len()))?);
         Ok(found)
@@ -191,11 +191,15 @@ impl History {
         after: Position,
         limit: usize,
     ) -> Result<Vec<S::Entry>, StoreError> {
-        let newest = self.newest.read();
+        // The tree is read last: what leaves memory meanwhile is in it by then.
+        let in_memory: Vec<_> = {
+            let newest = self.newest.read();
+            newest.entries(subject).filter(|entry| entry.position() > after).take(limit).collect()
+        };
         let mut found = self.tree.after(subject, after, limit)?;
         let last = found.last().map_or(after, |entry| entry.position());
         let room = limit.saturating_sub(found.len());
-        found.extend(newest.entries(subject).filter(|entry| entry.position() > last).take(room));
+        found.extend(in_memory.into_iter().filter(|entry| entry.position() > last).take(room));
         Ok(found)
     }
 
@@ -226,12 +230,12 @@ impl History {
     /// one that the journal's next record will have. As long as nothing is recorded with an earlier instant, which the clock
     /// sees to but for moments, the lines before it stay the same.
     pub(crate) fn position_at(&self, wallet: WalletId, at: Timestamp) -> Result<Position, StoreError> {
-        let newest = self.newest.read();
-        let line = match self.tree.first_since(wallet, at)? {
-            Some(line) => Some(line),
-            None => newest.entries(wallet).find(|line| line.at >= at),
+        let (in_memory, next) = {
+            let newest = self.newest.read();
+            (newest.entries(wallet).find(|line| line.at >= at), newest.gathering.indexed_to.next())
         };
-        Ok(line.map_or(newest.gathering.indexed_to.next(), |line| line.position))
+        let line = self.tree.first_since(wallet, at)?.or(in_memory);
+        Ok(line.map_or(next, |line| line.position))
     }
 
     /// Transfers before `before` with a leg at the wallet that has this reference, newest first, at most `limit`.
@@ -270,10 +274,12 @@ impl History {
         before: Position,
         limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
-        let newest = self.newest.read();
-        let in_memory = newest.parts().into_iter().flat_map(|part| &part.references).rev();
-        let same = in_memory.filter(|(other, position)| *other == hash && *position < before);
-        let mut found: Vec<_> = same.map(|(_, position)| *position).take(limit).collect();
+        let mut found: Vec<_> = {
+            let newest = self.newest.read();
+            let in_memory = newest.parts().into_iter().flat_map(|part| &part.references).rev();
+            let same = in_memory.filter(|(other, position)| *other == hash && *position < before);
+            same.map(|(_, position)| *position).take(limit).collect()
+        };
         let oldest = found.last().copied().unwrap_or(before);
         found.extend(self.tree.by_reference(hash, oldest, limit.saturating_sub(found.len()))?);
         Ok(found)
@@ -281,11 +287,8 @@ impl History {
 
     /// Where the transfer of this id is.
     pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, StoreError> {
-        let newest = self.newest.read();
-        if let Some(position) = newest.parts().into_iter().find_map(|part| part.ids.get(&id)) {
-            return Ok(Some(*position));
-        }
-        self.tree.find(id)
+        let in_memory = self.newest.read().parts().into_iter().find_map(|part| part.ids.get(&id).copied());
+        in_memory.map_or_else(|| self.tree.find(id), |position| Ok(Some(position)))
     }
 
     /// What was opened under a name.

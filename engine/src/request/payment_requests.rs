@@ -81,6 +81,8 @@ impl Engine {
             }
         }
         for split in &request.splits {
+            // An issuer's wallet can't be paid.
+            self.directory.owner(split.wallet).ok_or(Refusal::WalletUnknown)?;
             let currency = self.directory.wallet_currency(split.wallet).ok_or(Refusal::WalletUnknown)?;
             if currency != request.currency {
                 return Err(Refusal::PayeeCurrencyDiffers.into());

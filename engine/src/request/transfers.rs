@@ -72,7 +72,14 @@ impl Engine {
         }
         let mut answered = Vec::with_capacity(order.lines.len());
         for line in &order.lines {
-            answered.push(self.answered(&order, line).await?);
+            match self.answered(&order, line).await {
+                Ok(answer) => answered.push(answer),
+                // What it answers may be forgotten by now: then what came of it is still known.
+                Err(EngineError::Refused(Refusal::RequestUnknown)) => {
+                    return self.repeated(payer, &order).await?.ok_or_else(|| Refusal::RequestUnknown.into());
+                }
+                Err(error) => return Err(error),
+            }
         }
         if self.directory.owner(order.payer) != Some(payer.account) {
             return Err(Refusal::PayerUnknown.into());
@@ -112,6 +119,25 @@ impl Engine {
         .await
     }
 
+    /// What came of an order that was given before. The device's word covers all that was asked, so where it fits what was
+    /// recorded, it is the same order.
+    async fn repeated(
+        &self,
+        payer: &PairedDevice,
+        order: &PaymentOrder,
+    ) -> Result<Option<TransferRecord>, EngineError> {
+        let Some(record) = self.transfer(Party::Account(payer.account), order.id)? else { return Ok(None) };
+        let is_payers = matches!(
+            record.transfer.authority,
+            Authority::Device { account, .. } if account == payer.account
+        );
+        if !is_payers || self.check_signed(&record.transfer, payer, order.signature).is_err() {
+            return Ok(None);
+        }
+        self.check_pin(payer.account, &order.pin).await?;
+        Ok(Some(record))
+    }
+
     /// Reads what a payer answers, and says it as a leg.
     async fn answered(&self, order: &PaymentOrder, line: &PaymentLine) -> Result<Answered, EngineError> {
         let (payee, terms, currency, reference, request, barcode) = match &line.ask {
@@ -143,6 +169,10 @@ impl Engine {
             return Err(EngineError::CurrencyDiffers);
         }
         let amount = amount_to_pay(&terms, line.amount)?;
+        let can_be_held = request.as_ref().is_none_or(PaymentRequest::can_be_held);
+        if order.hold_until.is_some() && !can_be_held {
+            return Err(Refusal::RequestNotHoldable.into());
+        }
         let purpose = match order.hold_until {
             Some(until) => Purpose::Hold { terms, until },
             None => Purpose::Payment(terms),

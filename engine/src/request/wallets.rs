@@ -2,7 +2,7 @@
 
 use quittance_ledger::{
     AccountId, Allowance, AllowanceSnapshot, CurrencyCode, Day, Limits, Name, Refusal, WalletId,
-    WalletSettings, WalletSnapshot,
+    WalletSettings, WalletSnapshot, WalletStatus,
 };
 use quittance_settlement::{Message, Ticket, WalletCommand};
 
@@ -64,11 +64,9 @@ impl Engine {
     /// The wallet is not the party's, or not empty, or a fee rule or rate names it.
     pub async fn close_wallet(&self, party: Party, wallet: WalletId) -> Result<WalletSnapshot, EngineError> {
         self.check_party(party, wallet)?;
-        // Every payment that the rule is for would be refused.
-        if self.directory.is_in_use(wallet) {
-            return Err(Refusal::WalletInUse.into());
-        }
-        self.command(party, wallet, WalletCommand::Close).await?;
+        self.directory.begin_closing(wallet)?;
+        let closed = self.command(party, wallet, WalletCommand::Close).await;
+        closed.inspect_err(|_| self.directory.stays_open(wallet))?;
         self.known_wallet(wallet).await
     }
 
@@ -152,7 +150,9 @@ impl Engine {
     ) -> Result<Day, EngineError> {
         let now = self.clock.now();
         let wallets = self.wallets_of(account).await?;
-        let days = wallets.iter().filter(|wallet| wallet.currency == currency).map(|wallet| wallet.day(now));
+        let counts =
+            |wallet: &&WalletSnapshot| wallet.currency == currency && wallet.status != WalletStatus::Closed;
+        let days = wallets.iter().filter(counts).map(|wallet| wallet.day(now));
         Ok(days.min().unwrap_or_else(|| Day::utc(now)))
     }
 

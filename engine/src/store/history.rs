@@ -6,7 +6,7 @@
 //! | `w` wallet, position of the first entry | the wallet's lines, rising: position, balance after it, instant, 24 bytes each |
 //! | `a` account, position of the first entry | positions of what the account is told of, rising, 8 bytes each |
 //! | `i`, 65 s of the ids' time, position of the first entry | ids and positions, 24 bytes each, in order of the ids |
-//! | `o`, 65 s of the ids' time, position of the first entry | names of openings, positions and accounts, 40 bytes each, in order of the names |
+//! | `o` name of an opening | its position and the account that is told of its end; few records open anything |
 //! | `x`, first byte of the hash, position of the first entry | hashes of references and positions, 16 bytes each, in order of the hashes |
 //! | `m` | the position up to which the index reaches |
 //!
@@ -22,7 +22,7 @@ use super::StoreError;
 /// The most entries of one value.
 const MAX_ENTRIES_PER_VALUE: usize = 4_096;
 
-/// A value of references with fewer entries is written once more with those that follow, so that a lookup does not find as
+/// A value of references or ids with fewer entries is written once more with those that follow, so that a lookup does not find as
 /// many values as there were checkpoints. More would cost more to write than it saves to read.
 const FEW_ENTRIES: usize = 64;
 
@@ -30,7 +30,7 @@ const FEW_ENTRIES: usize = 64;
 const BUCKET_BITS: u32 = 16;
 
 const ID_ENTRY_BYTES: usize = 24;
-const OPENING_ENTRY_BYTES: usize = 40;
+const OPENING_BYTES: usize = 24;
 const REFERENCE_ENTRY_BYTES: usize = 16;
 
 /// A line of a wallet's statement: one of its transfers, settled or refused.
@@ -63,10 +63,7 @@ pub(crate) trait Subject: Copy + Eq + Ord + Hash + 'static {
 
 /// The name under which something is found that a later record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct OpeningName {
-    bucket: u64,
-    hash: [u8; 16],
-}
+pub(crate) struct OpeningName([u8; 16]);
 
 /// Where something was opened that a later record ends, and whom that record does not name and is told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,14 +159,14 @@ impl OpeningName {
     pub(crate) fn of_hold(hold: TransferId) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"h").update(&hold.to_bytes());
-        Self { bucket: bucket(hold.made_at()), hash: sixteen(&hasher) }
+        Self(sixteen(&hasher))
     }
 
     /// Of a request, whose id another wallet's request may have too.
     pub(crate) fn of_request(payee: WalletId, request: PaymentRequestId) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"r").update(&payee.to_bytes()).update(&request.to_bytes());
-        Self { bucket: bucket(request.made_at()), hash: sixteen(&hasher) }
+        Self(sixteen(&hasher))
     }
 }
 
@@ -278,37 +275,24 @@ impl HistoryTree {
 
     /// Where the transfer of this id is.
     pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, StoreError> {
-        let entry = self.find_in_bucket::<ID_ENTRY_BYTES>(b'i', bucket(id.made_at()), id.to_bytes())?;
-        entry.map(|entry| read_position(&entry[16..])).transpose()
+        let wanted = id.to_bytes();
+        for entry in self.0.scan_prefix(bucket_key(bucket(id.made_at()))) {
+            let (_, value) = entry?;
+            let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
+            if let Ok(index) = entries.binary_search_by(|entry| entry[..16].cmp(&wanted)) {
+                return entries.get(index).map(|entry| read_position(&entry[16..])).transpose();
+            }
+        }
+        Ok(None)
     }
 
     /// What was opened under this name.
     pub(crate) fn opening(&self, name: OpeningName) -> Result<Option<Opening>, StoreError> {
-        let entry = self.find_in_bucket::<OPENING_ENTRY_BYTES>(b'o', name.bucket, name.hash)?;
-        let read = |entry: [u8; OPENING_ENTRY_BYTES]| {
-            let (position, account) = entry[16..].split_at(8);
-            let account = account.try_into().ok().and_then(|bytes| AccountId::from_bytes(bytes).ok());
-            let account = account.ok_or(StoreError::Unreadable("opening"))?;
-            Ok(Opening { position: read_position(position)?, account })
-        };
-        entry.map(read).transpose()
-    }
-
-    /// The entry of a bucket that begins with these bytes.
-    fn find_in_bucket<const BYTES: usize>(
-        &self,
-        kind: u8,
-        bucket: u64,
-        wanted: [u8; 16],
-    ) -> Result<Option<[u8; BYTES]>, StoreError> {
-        for entry in self.0.scan_prefix(bucket_key(kind, bucket)) {
-            let (_, value) = entry?;
-            let (entries, _) = value.as_chunks::<BYTES>();
-            if let Ok(index) = entries.binary_search_by(|entry| entry[..16].cmp(&wanted)) {
-                return Ok(entries.get(index).copied());
-            }
-        }
-        Ok(None)
+        let Some(value) = self.0.get(opening_key(name))? else { return Ok(None) };
+        let unreadable = || StoreError::Unreadable("opening");
+        let (position, account) = value.split_at_checked(8).ok_or_else(unreadable)?;
+        let account = account.try_into().ok().and_then(|bytes| AccountId::from_bytes(bytes).ok());
+        Ok(Some(Opening { position: read_position(position)?, account: account.ok_or_else(unreadable)? }))
     }
 
     /// Positions before `before` under this hash, newest first, at most `limit`.
@@ -346,7 +330,7 @@ impl HistoryTree {
                 Some(b'w') => (&mut counts.lines, Line::BYTES),
                 Some(b'a') => (&mut counts.told, Position::BYTES),
                 Some(b'i') => (&mut counts.ids, ID_ENTRY_BYTES),
-                Some(b'o') => (&mut counts.openings, OPENING_ENTRY_BYTES),
+                Some(b'o') => (&mut counts.openings, OPENING_BYTES),
                 Some(b'x') => (&mut counts.references, REFERENCE_ENTRY_BYTES),
                 Some(b'm') => continue,
                 _ => return Err(StoreError::Unreadable("index key")),
@@ -369,33 +353,42 @@ impl HistoryBatch {
     }
 
     /// Ids and where they are, in order of the ids.
-    pub(crate) fn ids(&mut self, ids: &[(TransferId, Position)]) {
+    pub(crate) fn ids(
+        &mut self,
+        tree: &HistoryTree,
+        ids: &[(TransferId, Position)],
+    ) -> Result<(), StoreError> {
         let bucket = |id: TransferId| bucket(id.made_at());
         for in_bucket in ids.chunk_by(|(a, _), (b, _)| bucket(*a) == bucket(*b)) {
-            for chunk in in_bucket.chunks(MAX_ENTRIES_PER_VALUE) {
-                let Some((first, position)) = chunk.first() else { continue };
-                let entry = |(id, position): &(TransferId, Position)| {
-                    id.to_bytes().into_iter().chain(position.get().to_be_bytes())
-                };
-                let key = bucket_position_key(b'i', bucket(*first), *position);
-                self.0.insert(key, chunk.iter().flat_map(entry).collect::<Vec<u8>>());
+            let Some((id, _)) = in_bucket.first() else { continue };
+            let entry = |(id, position): &(TransferId, Position)| {
+                let mut entry = [0; ID_ENTRY_BYTES];
+                let bytes = id.to_bytes().into_iter().chain(position.get().to_be_bytes());
+                entry.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+                entry
+            };
+            let mut together: Vec<[u8; ID_ENTRY_BYTES]> = in_bucket.iter().map(entry).collect();
+            // Clients choose ids: many of one bucket must not come to as many values as there were checkpoints.
+            let last = tree.0.scan_prefix(bucket_key(bucket(*id))).next_back().transpose()?;
+            if let Some((key, value)) = last.filter(|(_, value)| value.len() < FEW_ENTRIES * ID_ENTRY_BYTES) {
+                self.0.remove(key);
+                together.extend_from_slice(value.as_chunks().0);
+                together.sort_unstable();
+            }
+            for chunk in together.chunks(MAX_ENTRIES_PER_VALUE) {
+                let Some(first) = chunk.first() else { continue };
+                let mut key = bucket_key(bucket(*id));
+                key.extend_from_slice(&first[16..]);
+                self.0.insert(key, chunk.concat());
             }
         }
+        Ok(())
     }
 
-    /// What was opened, in order of the names.
-    pub(crate) fn openings(&mut self, openings: &[(OpeningName, Opening)]) {
-        for in_bucket in openings.chunk_by(|(a, _), (b, _)| a.bucket == b.bucket) {
-            for chunk in in_bucket.chunks(MAX_ENTRIES_PER_VALUE) {
-                let Some((name, opening)) = chunk.first() else { continue };
-                let entry = |(name, opening): &(OpeningName, Opening)| {
-                    let position = opening.position.get().to_be_bytes();
-                    name.hash.into_iter().chain(position).chain(opening.account.to_bytes())
-                };
-                let key = bucket_position_key(b'o', name.bucket, opening.position);
-                self.0.insert(key, chunk.iter().flat_map(entry).collect::<Vec<u8>>());
-            }
-        }
+    /// What was opened under a name.
+    pub(crate) fn opening(&mut self, name: OpeningName, opening: &Opening) {
+        let value = [opening.position.get().to_be_bytes().as_slice(), &opening.account.to_bytes()].concat();
+        self.0.insert(opening_key(name), value);
     }
 
     /// References that come after all that `tree` has, in order of the positions.
@@ -444,14 +437,12 @@ const fn bucket(made_at: Timestamp) -> u64 {
     made_at.as_millis() >> BUCKET_BITS
 }
 
-fn bucket_key(kind: u8, bucket: u64) -> Vec<u8> {
-    std::iter::once(kind).chain(bucket.to_be_bytes()).collect()
+fn bucket_key(bucket: u64) -> Vec<u8> {
+    std::iter::once(b'i').chain(bucket.to_be_bytes()).collect()
 }
 
-fn bucket_position_key(kind: u8, bucket: u64, position: Position) -> Vec<u8> {
-    let mut key = bucket_key(kind, bucket);
-    position.write(&mut key);
-    key
+fn opening_key(name: OpeningName) -> Vec<u8> {
+    std::iter::once(b'o').chain(name.0).collect()
 }
 
 fn reference_key(bucket: u8, position: Position) -> Vec<u8> {

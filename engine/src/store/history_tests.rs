@@ -74,7 +74,7 @@ proptest! {
         let all: Vec<_> = ids.iter().map(|(id, position)| (*id, *position)).collect();
         for part in all.chunks(7) {
             let mut batch = HistoryBatch::default();
-            batch.ids(part);
+            batch.ids(&tree, part).unwrap();
             tree.write(batch).unwrap();
         }
         for at in 0..3 {
@@ -85,6 +85,21 @@ proptest! {
         prop_assume!(distinct.len() == ids.len());
         for (id, position) in ids {
             prop_assert_eq!(tree.find(id).unwrap(), Some(position));
+        }
+    }
+
+    /// Whoever chooses ids of one time can make a lookup go through a few values, and not through one for each checkpoint.
+    #[test]
+    fn ids_of_one_time_are_kept_together(count in 1_u8..=255) {
+        let tree = tree();
+        for n in 0..count {
+            let mut batch = HistoryBatch::default();
+            batch.ids(&tree, &[(id(7, n), Position::new(1 + u64::from(n)))]).unwrap();
+            tree.write(batch).unwrap();
+        }
+        prop_assert!(tree.0.len() <= 1 + usize::from(count) / FEW_ENTRIES, "{} values", tree.0.len());
+        for n in 0..count {
+            prop_assert_eq!(tree.find(id(7, n)).unwrap(), Some(Position::new(1 + u64::from(n))));
         }
     }
 

@@ -233,10 +233,7 @@ impl Store {
     /// is the last one of a block. Checkpoints and index are made again when it is opened. Blocks that are added meanwhile do
     /// not disturb it.
     pub(crate) fn copy_journal(&self, target: &Path, end: Position) -> Result<(), StoreError> {
-        let name = target.file_name().ok_or_else(|| StoreError::Exists(target.to_owned()))?;
-        let mut unfinished = name.to_owned();
-        unfinished.push(".unfinished");
-        let unfinished = target.with_file_name(unfinished);
+        let unfinished = unfinished(target)?;
         // A rename would take the place of an empty folder without a word.
         if let Some(there) = [target, &unfinished].into_iter().find(|path| path.exists()) {
             return Err(StoreError::Exists(there.to_owned()));
@@ -265,6 +262,15 @@ impl Store {
         fs::rename(&unfinished, target).map_err(|error| io(target, error))?;
         let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_folder(parent.unwrap_or(Path::new(".")))
+    }
+
+    /// Removes what a copy to `target` that a crash cut off has left.
+    pub(crate) fn discard_unfinished_copy(target: &Path) -> Result<(), StoreError> {
+        let unfinished = unfinished(target)?;
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(io(&unfinished, error)),
+            _ => Ok(()),
+        }
     }
 
     /// The writing end of the journal. There must be one at a time.
@@ -309,6 +315,14 @@ impl Store {
         let end = self.path.join(END_FILE);
         open_end(&end)?.0.sync().map_err(|error| io(&end, error))
     }
+}
+
+/// What a copy to `target` is called until it is whole.
+fn unfinished(target: &Path) -> Result<PathBuf, StoreError> {
+    let name = target.file_name().ok_or_else(|| StoreError::Exists(target.to_owned()))?;
+    let mut unfinished = name.to_owned();
+    unfinished.push(".unfinished");
+    Ok(target.with_file_name(unfinished))
 }
 
 /// Tries for a while to get at a store that is locked: sled gives its lock up a moment after the store was closed.

@@ -18,8 +18,9 @@ use quittance_engine::{
 };
 use quittance_journal::Position;
 use quittance_ledger::{
-    AccountKind, Amount, Authority, Currency, KeyAlgorithm, Leg, Purpose, Refusal, RequestStatus, Signature,
-    Timestamp, Transfer, TransferId, Usage, WalletId,
+    AccountKind, Amount, Authority, Currency, CurrencyCode, FeeRule, FeeScope, KeyAlgorithm, Leg,
+    PaymentRequestId, Purpose, Refusal, RequestStatus, Signature, Timestamp, Transfer, TransferId, Usage,
+    WalletId,
 };
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -503,5 +504,55 @@ fn no_pin_is_judged_that_could_not_be_counted() {
         let attempt = PaymentOrder { pin: pin.parse().unwrap(), ..order(&engine, id, &payer, &text, None) };
         let answer = block_on(engine.pay(&payer.device, attempt));
         assert!(matches!(answer, Err(EngineError::Stopping)), "{answer:?}");
+    }
+}
+
+/// A request may be forgotten before its payment is asked again, as a quote is within minutes.
+#[test]
+fn a_repeat_is_answered_though_what_it_answers_is_not_known_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, payee, payer) = with_parties(folder.path());
+    let text = barcode(&engine, &payee, Some(250), Usage::OneTime);
+    let id = transfer_id(&engine);
+    let first = block_on(engine.pay(&payer.device, order(&engine, id, &payer, &text, None))).unwrap();
+    assert_eq!(first.refusal, None);
+    let forgotten = |pin: &str, signer: &Holder| {
+        let request = PaymentRequestId::from_bytes(transfer_id(&engine).to_bytes()).unwrap();
+        let ask = Ask::Request { wallet: payee.wallet, request };
+        let line = PaymentLine { ask, amount: None, currency: None };
+        let signature = order(&engine, id, signer, &text, None).signature;
+        let sound = order(&engine, id, &payer, &text, None);
+        PaymentOrder { lines: vec![line], pin: pin.parse().unwrap(), signature, ..sound }
+    };
+    assert_eq!(block_on(engine.pay(&payer.device, forgotten("1234", &payer))).unwrap(), first);
+    let by_another = block_on(engine.pay(&payer.device, forgotten("1234", &payee)));
+    assert!(matches!(by_another, Err(EngineError::Refused(Refusal::RequestUnknown))), "{by_another:?}");
+    let wrong_pin = block_on(engine.pay(&payer.device, forgotten("9999", &payer)));
+    assert!(matches!(wrong_pin, Err(EngineError::PinWrong { .. })), "{wrong_pin:?}");
+    assert_eq!(posted(&engine, payee.wallet), 250);
+}
+
+/// Every payment of the currency would be refused if fees were to go into a closed wallet.
+#[test]
+fn a_wallet_is_closed_or_collects_fees_and_never_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, payee, _payer) = with_parties(folder.path());
+    let eur: CurrencyCode = "EUR".parse().unwrap();
+    for _ in 0..40 {
+        let wallet = block_on(engine.open_wallet(payee.device.account, None, eur, None)).unwrap().id;
+        let rule = FeeRule { fixed: 1, basis_points: 0, minimum: 0, maximum: None, collector: wallet };
+        let start = std::sync::Barrier::new(2);
+        let (closed, set) = thread::scope(|scope| {
+            let closing = scope.spawn(|| {
+                start.wait();
+                block_on(engine.close_wallet(payee.party(), wallet)).is_ok()
+            });
+            start.wait();
+            let set = block_on(engine.set_fee(FeeScope::Currency(eur), Some(rule))).is_ok();
+            (closing.join().unwrap(), set)
+        });
+        assert!(closed != set, "closed: {closed}, set: {set}");
+        block_on(engine.set_fee(FeeScope::Currency(eur), None)).unwrap();
+        block_on(engine.close_wallet(payee.party(), wallet)).unwrap();
     }
 }

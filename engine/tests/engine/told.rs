@@ -16,7 +16,7 @@ fn told(engine: &Engine, holder: &Holder) -> Vec<Happening> {
 }
 
 fn hold(engine: &Engine, payer: &Holder, payee: &Holder, minor: u64, for_ms: u64) -> TransferId {
-    let text = barcode(engine, payee, Some(minor), Usage::OneTime);
+    let text = barcode(engine, payee, Some(minor), Usage::Reusable);
     let details = engine.open_barcode(&text).unwrap();
     let until = engine.now().plus_millis(for_ms);
     let leg = Leg {

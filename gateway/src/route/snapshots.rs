@@ -20,6 +20,7 @@ pub(super) async fn make(State(app): State<Arc<App>>, asked: Asked) -> Answer<Cr
     asked.caller.operator()?;
     asked.nothing()?;
     let made = app.read(quittance_engine::Engine::snapshot_beside).await?;
-    let (folder, position) = made.map_err(|error| Problem::internal(&error))?;
+    let made = made.map_err(|error| Problem::internal(&error))?;
+    let (folder, position) = made.ok_or_else(|| Problem::overloaded("a snapshot is being made"))?;
     Ok(created(Snapshot { folder: folder.display().to_string(), position: position.get() }))
 }

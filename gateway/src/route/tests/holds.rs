@@ -113,7 +113,7 @@ async fn a_hold_is_released_by_its_payee_or_the_operator() {
     for (n, is_operator) in [(1, false), (2, true)] {
         let request = world.ask(&hotel, &to, json!({"amount": 1_000, "currency": "EUR"})).await;
         let id = world.transfer_id(n);
-        let body = world.hold(&ada, &id, &from, &request, &world.soon(60));
+        let body = world.hold(&ada, &id, &from, &request, &world.soon(3_600));
         let (status, hold) = world.device(&ada, Method::POST, "/v1/holds", Some(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{hold}");
         let path = format!("/v1/holds/{id}");
