@@ -3,7 +3,7 @@
 use http::Method;
 use quittance_gateway::client::{
     Body, Capture, Hold, HoldStatus, NewHold, NewPaymentRequest, Payment, PaymentLine, PaymentRequest,
-    SplitPart, new_transfer_id,
+    SplitPart, new_transfer_id, rfc3339,
 };
 use quittance_ledger::{CurrencyCode, KeyAlgorithm, PaymentKind, Timestamp, Usage};
 use quittance_test_support::{ask, euro, eventually, join, soon};
@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::{Scene, due};
 
-const DAY_SECS: u64 = 24 * 3_600;
+const HOUR_SECS: u64 = 3_600;
+const DAY_SECS: u64 = 24 * HOUR_SECS;
 
 impl Scene {
     fn hold<'a>(&'a self, request: &'a PaymentRequest, expires_at: Timestamp) -> NewHold<'a> {
@@ -25,7 +26,9 @@ impl Scene {
     }
 
     async fn held(&self, amount: u64, seconds: u64) -> Hold {
-        let request = ask(&self.payee, &NewPaymentRequest::of(Some(amount), euro())).await;
+        let end = Some(rfc3339(soon(seconds)));
+        let new = NewPaymentRequest { expires_at: end, ..NewPaymentRequest::of(Some(amount), euro()) };
+        let request = ask(&self.payee, &new).await;
         self.payer.client.hold(&self.hold(&request, soon(seconds))).await.unwrap()
     }
 }
@@ -42,6 +45,8 @@ async fn what_can_not_be_set_aside_is_refused() {
     for (case, at) in [("over", soon(0)), ("in 32 days", soon(32 * DAY_SECS))] {
         scene.refuses_call(case, client.hold(&scene.hold(&scene.request, at)), invalid).await;
     }
+    let once = ask(&scene.payee, &NewPaymentRequest::of(Some(50), euro())).await;
+    scene.refuses_call("before its request", client.hold(&scene.hold(&once, soon(60))), invalid).await;
     let split = [SplitPart { wallet: scene.payer.wallet, amount: 1 }];
     let fixed = NewPaymentRequest::of(Some(50), euro());
     let not_holdable = due(422, &["request-not-holdable"], Some("/barcode"));
@@ -51,22 +56,22 @@ async fn what_can_not_be_set_aside_is_refused() {
     ] {
         let request = ask(&scene.payee, &new).await;
         let line = PaymentLine { amount: Some(50), ..PaymentLine::barcode(&request.barcode.text) };
-        let hold = NewHold { line, ..scene.hold(&request, soon(60)) };
+        let hold = NewHold { line, ..scene.hold(&request, soon(HOUR_SECS)) };
         scene.refuses_call(case, client.hold(&hold), not_holdable).await;
     }
     let top_up = NewPaymentRequest { kind: Some(PaymentKind::TopUp), ..fixed.clone() };
     let request = ask(&scene.payee, &top_up).await;
-    let answer = scene.unmoved("a top-up", client.hold(&scene.hold(&request, soon(60)))).await;
+    let answer = scene.unmoved("a top-up", client.hold(&scene.hold(&request, soon(HOUR_SECS)))).await;
     assert!(answer.unwrap_err().problem().is_some());
 
     let rich = ask(&scene.payee, &NewPaymentRequest::of(Some(5_001), euro())).await;
     let poor = due(422, &["insufficient-funds"], Some("/payer"));
-    scene.refuses_call("too much", client.hold(&scene.hold(&rich, soon(60))), poor).await;
-    let hold = NewHold { pin: "0000", ..scene.hold(&scene.request, soon(60)) };
+    scene.refuses_call("too much", client.hold(&scene.hold(&rich, soon(HOUR_SECS))), poor).await;
+    let hold = NewHold { pin: "0000", ..scene.hold(&scene.request, soon(HOUR_SECS)) };
     scene.refuses_call("a wrong PIN", client.hold(&hold), due(403, &["pin-wrong"], Some("/pin"))).await;
 
     // What was signed is not what is asked for.
-    let hold = scene.hold(&scene.request, soon(60));
+    let hold = scene.hold(&scene.request, soon(HOUR_SECS));
     let body = json!({
         "id": hold.id, "payer": hold.payer, "barcode": scene.request.barcode.text, "pin": hold.pin,
         "expires_at": "2026-11-24T00:00:00.000Z", "signature": "A".repeat(86),
