@@ -12,9 +12,9 @@ use data_encoding::BASE64URL_NOPAD;
 use http::{Method, StatusCode};
 use quittance_barcode::{DeviceSigner, SealedBarcode, Sealer};
 use quittance_gateway::client::{
-    BarcodeFormat, BarcodeLook, BarcodeSealer, Body, Client, Direction, NewDevice, NewPaymentRequest,
-    NewWallet, Payment, RequestStatus, TransferPurpose, TransferStatus, UnitsMovement, WalletStatus,
-    new_signer, new_transfer_id, rfc3339,
+    Authority, BarcodeFormat, BarcodeLook, BarcodeSealer, Body, Client, Direction, NewDevice,
+    NewPaymentRequest, NewWallet, Payment, RequestStatus, Transfer, TransferPurpose, TransferStatus,
+    UnitsMovement, WalletStatus, new_signer, new_transfer_id, rfc3339,
 };
 use quittance_ledger::{CurrencyCode, KeyAlgorithm, Usage};
 use quittance_test_support::{
@@ -91,20 +91,24 @@ async fn a_payment_goes_from_barcode_to_notification() {
     assert_eq!(paid.reference.as_deref(), Some("ORDER-2026-0042"));
     assert_eq!(paid.refusal, None);
 
-    for (stream, direction) in
-        [(&mut payer_events, Direction::Outgoing), (&mut payee_events, Direction::Incoming)]
+    // Whose device paid is nothing to the payee.
+    let as_payee = Transfer { by: Authority::SomeDevice, ..paid.clone() };
+    for (stream, direction, paid) in
+        [(&mut payer_events, Direction::Outgoing, &paid), (&mut payee_events, Direction::Incoming, &as_payee)]
     {
         let notice = next_notice(stream, paid.id).await;
         assert_eq!((notice.position, notice.name.as_str()), (paid.position, "transfer.settled"));
-        assert_eq!((notice.notification.direction, &notice.notification.transfer), (direction, &paid));
+        assert_eq!((notice.notification.direction, &notice.notification.transfer), (direction, paid));
     }
-    for (party, balance, display) in [(&payer, 3_750, "37.50 EUR"), (&payee, 1_250, "12.50 EUR")] {
+    for (party, balance, display, paid) in
+        [(&payer, 3_750, "37.50 EUR", &paid), (&payee, 1_250, "12.50 EUR", &as_payee)]
+    {
         let wallet = party.client.wallet(party.wallet).await.unwrap();
         assert_eq!((wallet.posted, wallet.available), (balance, balance), "{}", party.name);
         assert_eq!((wallet.display.posted.as_str(), wallet.display.available.as_str()), (display, display));
         let history = party.client.all_transfers(party.wallet, 50).await.unwrap();
-        assert_eq!(history.first(), Some(&paid), "{}", party.name);
-        assert_eq!(party.client.transfer(paid.id).await.unwrap(), paid);
+        assert_eq!(history.first(), Some(paid), "{}", party.name);
+        assert_eq!(party.client.transfer(paid.id).await.unwrap(), *paid);
     }
     let request = payee.client.payment_request(payee.wallet, request.id).await.unwrap();
     assert_eq!((request.status, request.paid_by), (RequestStatus::Paid, Some(paid.id)));

@@ -17,3 +17,4 @@ mod server;
 mod streams;
 mod strict;
 mod view;
+mod wording;

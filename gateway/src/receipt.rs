@@ -62,6 +62,11 @@ pub enum ReceiptFault {
     /// The record is of something else.
     #[error("the receipt proves a record that is no transfer")]
     NotATransfer,
+    /// The operator asked, and a device's key is beside it, as if the device had.
+    #[error(
+        "the operator asked for the transfer, and the receipt has a device's key: it is forged or damaged"
+    )]
+    SignerOfNothing,
     /// A device asked, and its key or its word is missing or another's.
     #[error("the device's signature does not prove the transfer: the receipt is forged or damaged")]
     Signer(#[source] Option<BarcodeError>),
@@ -98,17 +103,64 @@ impl TransferReceipt {
             Event::TransferRefused(transfer, refusal) => (transfer, Some(refusal)),
             _ => return Err(ReceiptFault::NotATransfer),
         };
-        self.check_signer(&transfer, origin)?;
+        check_signer(self.signer.as_ref(), &transfer, origin)?;
         let (at, position, head) = (proven.record.at, proven.position, proven.head);
         Ok(ProvenTransfer { transfer, refusal, at, position, head })
     }
+}
 
-    fn check_signer(&self, transfer: &Transfer, origin: &str) -> Result<(), ReceiptFault> {
-        let Authority::Device { device, .. } = transfer.authority else { return Ok(()) };
-        let key = self.signer.as_ref().and_then(SignerKey::key);
-        let key = key.filter(|key| key.device_id() == device).ok_or(ReceiptFault::Signer(None))?;
-        let signature = transfer.signature.as_ref().ok_or(ReceiptFault::Signer(None))?;
-        verify_device_signature(&key, transfer.statement(origin).as_bytes(), &signature.0)
-            .map_err(|error| ReceiptFault::Signer(Some(error)))
+fn check_signer(signer: Option<&SignerKey>, transfer: &Transfer, origin: &str) -> Result<(), ReceiptFault> {
+    let device = match (transfer.authority, signer) {
+        (Authority::Device { device, .. }, _) => device,
+        (Authority::Operator, None) => return Ok(()),
+        (Authority::Operator, Some(_)) => return Err(ReceiptFault::SignerOfNothing),
+    };
+    let key = signer.and_then(SignerKey::key);
+    let key = key.filter(|key| key.device_id() == device).ok_or(ReceiptFault::Signer(None))?;
+    let signature = transfer.signature.as_ref().ok_or(ReceiptFault::Signer(None))?;
+    verify_device_signature(&key, transfer.statement(origin).as_bytes(), &signature.0)
+        .map_err(|error| ReceiptFault::Signer(Some(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use quittance_barcode::DeviceSigner;
+    use quittance_ledger::{AccountId, Amount, Leg, Purpose, Signature, WalletId};
+
+    use super::*;
+
+    const ORIGIN: &str = "http://pay.example.com";
+
+    #[test]
+    fn a_receipt_has_the_key_of_the_device_that_asked_and_no_other() {
+        let signer = |seed| DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &[seed; 32]).unwrap();
+        let (asked, other) = (signer(1), signer(2));
+        let (own, foreign) = (SignerKey::new(&asked.public()), SignerKey::new(&other.public()));
+        let wallet = |n| WalletId::from_bytes([n; 16]).unwrap();
+        let leg = Leg {
+            payer: wallet(1),
+            payee: wallet(2),
+            amount: Amount::new(5).unwrap(),
+            currency: "EUR".parse().unwrap(),
+            purpose: Purpose::Adjustment,
+            reference: None,
+        };
+        let id = "0193a2b4-0c5d-7e6f-8a9b-0c1d2e3f4a5b".parse().unwrap();
+        let account = AccountId::from_bytes([3; 16]).unwrap();
+        let authority = Authority::Device { account, device: asked.public().device_id() };
+        let mut signed = Transfer::new(id, authority, leg);
+        let unsigned = signed.clone();
+        let signature = asked.sign(signed.statement(ORIGIN).as_bytes());
+        signed.signature = Some(Box::new(Signature(signature)));
+        let by_operator = Transfer::new(id, Authority::Operator, leg);
+
+        let check = |key: Option<&SignerKey>, transfer| check_signer(key, transfer, ORIGIN);
+        assert!(check(Some(&own), &signed).is_ok());
+        assert!(check(None, &by_operator).is_ok());
+        assert!(matches!(check(Some(&own), &by_operator), Err(ReceiptFault::SignerOfNothing)));
+        for (key, transfer) in [(None, &signed), (Some(&foreign), &signed), (Some(&own), &unsigned)] {
+            assert!(matches!(check(key, transfer), Err(ReceiptFault::Signer(None))));
+        }
+        assert!(check_signer(Some(&own), &signed, "http://other.example.com").is_err());
     }
 }

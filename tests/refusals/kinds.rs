@@ -19,19 +19,37 @@ async fn a_request_that_contradicts_itself_is_refused() {
     let invoice = json!({ "number": "7", "due_at": due_at });
     let (wallet, own, account) = (scene.payer.wallet, scene.payee.wallet, scene.payee.account);
     let nowhere = WalletId::from_bytes([9; 16]).unwrap();
-    let inconsistent = ("request-inconsistent", 422, "/kind");
+    let inconsistent = |field| ("request-inconsistent", 422, field);
+    let expiry = |field| ("request-expiry-invalid", 422, field);
     let invalid = |field| ("field-invalid", 422, field);
     for (body, (slug, status, field)) in [
-        (json!({ "kind": "invoice", "invoice": invoice }), inconsistent),
-        (json!({ "kind": "invoice", "amount": 5, "invoice": invoice, "usage": "reusable" }), inconsistent),
-        (json!({ "kind": "donation", "amount": 5 }), inconsistent),
-        (json!({ "usage": "parts" }), inconsistent),
-        (json!({ "splits": [{ "wallet": wallet, "amount": 1 }] }), inconsistent),
-        (json!({ "amount": 5, "splits": [{ "wallet": wallet, "amount": 6 }] }), inconsistent),
-        (json!({ "amount": 5, "splits": [{ "wallet": own, "amount": 1 }] }), inconsistent),
+        (json!({ "kind": "invoice", "invoice": invoice }), inconsistent("/amount")),
+        (
+            json!({ "kind": "invoice", "amount": 5, "invoice": invoice, "usage": "reusable" }),
+            inconsistent("/usage"),
+        ),
+        (json!({ "kind": "donation", "amount": 5 }), inconsistent("/amount")),
+        (json!({ "usage": "parts" }), inconsistent("/amount")),
+        (json!({ "splits": [{ "wallet": wallet, "amount": 1 }] }), inconsistent("/splits")),
+        (json!({ "amount": 5, "splits": [{ "wallet": wallet, "amount": 6 }] }), inconsistent("/splits")),
+        (json!({ "amount": 5, "splits": [{ "wallet": own, "amount": 1 }] }), inconsistent("/splits")),
         (
             json!({ "amount": 5, "usage": "parts", "splits": [{ "wallet": wallet, "amount": 1 }] }),
-            inconsistent,
+            inconsistent("/splits"),
+        ),
+        (json!({ "amount": 5, "expires_at": "9998-01-01T00:00:00Z" }), expiry("/expires_at")),
+        (
+            json!({ "amount": 5, "usage": "reusable", "expires_at": "9998-01-01T00:00:00Z" }),
+            expiry("/expires_at"),
+        ),
+        (json!({ "amount": 5, "expires_at": "2020-01-01T00:00:00Z" }), expiry("/expires_at")),
+        (
+            json!({ "amount": 5, "kind": "invoice", "invoice": { "number": "7", "due_at": "9998-01-01T00:00:00Z" } }),
+            expiry("/invoice/due_at"),
+        ),
+        (
+            json!({ "amount": 5, "kind": "invoice", "invoice": { "number": "7", "due_at": "2020-01-01T00:00:00Z" } }),
+            expiry("/invoice/due_at"),
         ),
         (
             json!({ "amount": 5, "splits": [{ "wallet": nowhere, "amount": 1 }] }),

@@ -7,9 +7,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use quittance_barcode::Origin;
-use quittance_engine::AuditReport;
+use quittance_engine::{AuditError, AuditReport};
 
 use super::CliError;
+use super::told::told;
 use crate::client::Client;
 
 /// What to audit.
@@ -51,16 +52,28 @@ pub(super) async fn run(args: &AuditArgs) -> Result<(), CliError> {
             }
         })
     });
-    let report = audited.await??;
+    let report = audited.await?.map_err(|error| hinted(error, args.origin.as_ref()))?;
     std::io::stdout().lock().write_all(text(&report).as_bytes())?;
     Ok(())
+}
+
+/// Signatures are for an origin: under another one none of them fits, and nothing else need be wrong.
+fn hinted(error: AuditError, origin: Option<&Origin>) -> CliError {
+    match (&error, origin) {
+        (AuditError::NotSigned(_), Some(origin)) => {
+            let origin = origin.url();
+            format!("{error}; check first that the server's public origin is {origin}, as --origin says")
+                .into()
+        }
+        _ => error.into(),
+    }
 }
 
 async fn snapshot(url: &str, key: &Path) -> Result<PathBuf, CliError> {
     let shown = key.display();
     let key = std::fs::read_to_string(key).map_err(|error| format!("{shown} can't be read: {error}"))?;
     let operator = Client::new(url).operator(key.trim());
-    let made = operator.make_snapshot().await?;
+    let made = operator.make_snapshot().await.map_err(|error| told(&error))?;
     eprintln!("snapshot at position {} in {}", made.position, made.folder);
     Ok(made.folder.into())
 }
@@ -90,6 +103,18 @@ mod tests {
     use quittance_ledger::Currency;
 
     use super::*;
+
+    #[test]
+    fn an_origin_that_may_be_wrong_is_named() {
+        let origin: Origin = "https://pay.example.com".parse().unwrap();
+        let said = hinted(AuditError::NotSigned(Position::new(9)), Some(&origin)).to_string();
+        assert!(
+            said.contains("position 9") && said.contains("https://pay.example.com, as --origin"),
+            "{said}"
+        );
+        let other = hinted(AuditError::HeadsDiffer(Position::new(9)), Some(&origin)).to_string();
+        assert!(!other.contains("--origin"), "{other}");
+    }
 
     #[test]
     fn a_report_is_for_people() {

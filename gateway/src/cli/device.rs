@@ -7,11 +7,14 @@ mod barcode;
 mod books;
 mod convert;
 mod follow;
+mod history;
 mod holds;
 mod home;
+mod incoming;
 mod pay;
 mod pin;
 mod refund;
+mod request;
 mod tell;
 
 use std::io::Write as _;
@@ -19,19 +22,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use quittance_barcode::Origin;
-use quittance_ledger::{CurrencyCode, KeyAlgorithm, Timestamp, TransferId, Usage, WalletId};
+use quittance_ledger::{CurrencyCode, KeyAlgorithm, Timestamp, TransferId, WalletId};
 
 use super::CliError;
-use super::drawing::Drawing;
 use super::till::Algorithm;
-use crate::client::{Client, NewDevice, NewPaymentRequest, NewWallet, WalletStatus, rfc3339, unix_millis};
+use crate::client::{Client, NewDevice, NewWallet, WalletStatus, unix_millis};
 use barcode::Scanned;
 use home::{Home, NewHome, Paired};
-use tell::{Shown, line, told, wallet_lines};
+use tell::{Shown, line, told};
 
 type Outcome<T> = Result<T, CliError>;
-
-const MAX_PAGE_TRANSFERS: u16 = 200;
 
 /// Which device, and what it is to do.
 #[derive(clap::Args)]
@@ -68,16 +68,18 @@ enum Task {
         name: Option<String>,
     },
     /// List a wallet's transfers, newest first
-    History {
-        /// The wallet's id
-        wallet: WalletId,
-        /// How many to list
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
+    History(history::HistoryArgs),
     /// Ask for a payment: draw its barcode, and print the barcode's text on a line
-    Request(RequestArgs),
-    /// Read a barcode, verify its seal without the server, and show what it asks for
+    Request(request::RequestArgs),
+    /// List the requests that were sent to this account to pay, newest first
+    Incoming(incoming::IncomingArgs),
+    /// Pay a request that was sent to this account; asks for the PIN
+    #[command(
+        after_help = "Where no answer came, repeat the command with --id, and it is paid once at most."
+    )]
+    PayRequest(incoming::PayRequestArgs),
+    /// Read a barcode, verify its seal without the server, and show what it asks for; the server is asked for what a
+    /// barcode can't say
     Show {
         /// The barcode's text, or a PNG or JPEG picture of it
         barcode: String,
@@ -90,6 +92,11 @@ enum Task {
     Pay(pay::PayArgs),
     /// Set units aside for what a barcode asks for; asks for the PIN
     Hold(holds::HoldArgs),
+    /// Show what was set aside, what of it was taken, and what is left
+    HoldStatus {
+        /// The hold's id
+        hold: TransferId,
+    },
     /// Take units that were set aside for one of this account's wallets
     Capture(holds::CaptureArgs),
     /// Let go what is left of a hold
@@ -121,7 +128,7 @@ enum Task {
     },
     /// Fetch the server's keys anew, which verify barcodes, after the server was given a new one
     RefreshKeys,
-    /// Follow the account's transfers as they happen, a line each
+    /// Follow what the account is told of as it happens, a line each
     Events(follow::EventsArgs),
 }
 
@@ -142,34 +149,6 @@ struct PairArgs {
     algorithm: Algorithm,
 }
 
-/// What to ask for.
-#[derive(clap::Args)]
-struct RequestArgs {
-    /// The wallet that is to be paid
-    wallet: WalletId,
-    /// How much, in minor units: 1250 for 12.50 EUR. Left out, the payer says it
-    #[arg(long, value_name = "MINOR")]
-    amount: Option<u64>,
-    /// The currency; the wallet's, if left out
-    #[arg(long)]
-    currency: Option<CurrencyCode>,
-    /// What ties the payment to the payee's books, such as an order number
-    #[arg(long)]
-    reference: Option<String>,
-    /// What the payment is for; only the payee sees it
-    #[arg(long)]
-    description: Option<String>,
-    /// Let it be paid any number of times until it expires
-    #[arg(long)]
-    reusable: bool,
-    /// For how long it may be paid
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
-    expires_in: u32,
-    /// Draw the barcode into this file, which ends in .png or .svg, and not on the terminal
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
 pub(super) async fn run(args: DeviceArgs) -> Outcome<()> {
     if let Task::Pair(pairing) = &args.task {
         return pair(&args.home, pairing).await;
@@ -180,11 +159,14 @@ pub(super) async fn run(args: DeviceArgs) -> Outcome<()> {
         Task::Code => issue_code(&home).await,
         Task::Wallets => list_wallets(&home.client()?).await,
         Task::OpenWallet { currency, name } => open_wallet(&home.client()?, *currency, name.as_deref()).await,
-        Task::History { wallet, limit } => list_transfers(&home.client()?, *wallet, *limit).await,
-        Task::Request(asked) => request(&home.client()?, asked).await,
-        Task::Show { barcode } => Scanned::new(barcode, &home)?.show(Timestamp::from_millis(unix_millis())),
+        Task::History(listed) => history::run(listed, &home.client()?).await,
+        Task::Request(asked) => request::run(asked, &home.client()?).await,
+        Task::Incoming(listed) => incoming::list(listed, &home.client()?).await,
+        Task::PayRequest(payment) => incoming::pay(payment, &home.client()?).await,
+        Task::Show { barcode } => show(barcode, &home).await,
         Task::Pay(payment) => pay::run(payment, &home).await,
         Task::Hold(placed) => holds::place(placed, &home).await,
+        Task::HoldStatus { hold } => holds::status(*hold, &home).await,
         Task::Capture(taken) => holds::capture(taken, &home).await,
         Task::Release { hold } => holds::release(*hold, &home).await,
         Task::Refund(given) => refund::run(given, &home).await,
@@ -241,6 +223,12 @@ async fn refresh_keys(home: &Home) -> Outcome<()> {
     tell::fact("keys", keys.keys.len())
 }
 
+async fn show(barcode: &str, home: &Home) -> Outcome<()> {
+    let mut scanned = Scanned::new(barcode, home)?;
+    scanned.show(Timestamp::from_millis(unix_millis()))?;
+    scanned.ask_and_show_more(&home.client()?).await
+}
+
 async fn list_wallets(client: &Client) -> Outcome<()> {
     let wallets = client.wallets(None).await.map_err(|error| told(&error))?;
     if wallets.is_empty() {
@@ -266,44 +254,6 @@ async fn open_wallet(client: &Client, currency: CurrencyCode, name: Option<&str>
     line(client.open_wallet(&new).await.map_err(|error| told(&error))?.id)
 }
 
-async fn list_transfers(client: &Client, wallet: WalletId, limit: u32) -> Outcome<()> {
-    let (mut left, mut before) = (limit, None);
-    while left > 0 {
-        let size = u16::try_from(left).unwrap_or(u16::MAX).min(MAX_PAGE_TRANSFERS);
-        let page = client.transfers(wallet, Some(size), before.as_ref()).await;
-        let page = page.map_err(|error| told(&error))?;
-        for transfer in &page.transfers {
-            wallet_lines(transfer, wallet).try_for_each(line)?;
-        }
-        left = left.saturating_sub(u32::from(size));
-        before = page.next;
-        if before.is_none() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-async fn request(client: &Client, args: &RequestArgs) -> Outcome<()> {
-    let drawing = Drawing::onto(args.out.as_deref())?;
-    let currency = match args.currency {
-        Some(currency) => currency,
-        None => client.wallet(args.wallet).await.map_err(|error| told(&error))?.currency,
-    };
-    let lifetime_ms = u64::from(args.expires_in).saturating_mul(1_000);
-    let expires_at = Timestamp::from_millis(unix_millis()).plus_millis(lifetime_ms);
-    let new = NewPaymentRequest {
-        usage: Some(if args.reusable { Usage::Reusable } else { Usage::OneTime }),
-        expires_at: Some(rfc3339(expires_at)),
-        reference: args.reference.as_deref(),
-        description: args.description.as_deref(),
-        ..NewPaymentRequest::of(args.amount, currency)
-    };
-    let asked = client.request_payment(args.wallet, &new).await.map_err(|error| told(&error))?;
-    drawing.show(&asked.barcode.text)?;
-    line(Shown(&asked.barcode.text))
-}
-
 async fn fetch_certificate(home: &Home, wallet: WalletId, out: Option<&Path>) -> Outcome<()> {
     let issued = home.client()?.certify_till(wallet, None, None).await.map_err(|error| told(&error))?;
     match out {
@@ -311,7 +261,7 @@ async fn fetch_certificate(home: &Home, wallet: WalletId, out: Option<&Path>) ->
         // Never over another file, which may be a key.
         Some(path) => std::fs::File::create_new(path)
             .and_then(|mut file| writeln!(file, "{}", issued.certificate))
-            .map_err(|error| format!("the certificate {} can't be written: {error}", path.display()))?,
+            .map_err(|error| books::unwritten(path, &error))?,
     }
     let Paired { server, algorithm, .. } = home.paired();
     let algorithm = match algorithm {

@@ -6,8 +6,10 @@ pub mod demo;
 mod device;
 mod drawing;
 mod key_file;
+mod minor;
 pub mod serve;
 pub mod till;
+mod told;
 mod verify;
 
 use std::error::Error;

@@ -125,14 +125,15 @@ impl Running {
 /// The address is taken, or the keys or the store can't be used.
 pub async fn start(settings: ServeSettings) -> Result<Running, CliError> {
     let ServeSettings { store, keys, listen } = settings;
-    start_with(Config { store, keys, listen, ..Config::default() }).await
+    start_with(Config { store, keys, listen, ..Config::default() }, "--port").await
 }
 
-async fn start_with(config: Config) -> Result<Running, CliError> {
+/// `flag` is what says elsewhere where to listen.
+async fn start_with(config: Config, flag: &str) -> Result<Running, CliError> {
     // First, so that the port is known where it was left open, and nothing is made where it is taken.
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        format!("can't listen at {}: {error}; choose another with --listen", config.listen)
-    })?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("can't listen at {}: {error}; choose another with {flag}", config.listen))?;
     let address = listener.local_addr()?;
     let (settings, limits) = (config.engine(address)?, config.server()?);
     let (keys_folder, store) = (config.keys, config.store);
@@ -169,7 +170,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let store = config.store.clone();
     let running = tokio::select! {
-        running = start_with(config) => running?,
+        running = start_with(config, "--listen") => running?,
         _ = terminate.recv() => return stopped_early(),
         _ = interrupt.recv() => return stopped_early(),
     };

@@ -6,14 +6,15 @@ use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
-use quittance_barcode::{DeviceSigner, Origin, RequestDetails, TillCertificate};
+use quittance_barcode::{BarcodeError, DeviceSigner, Origin, RequestDetails, TillCertificate};
 use quittance_ledger::{
     Amount, Currency, KeyAlgorithm, MAX_TILL_ONE_TIME_LIFETIME_MS, Name, Reference, Timestamp, Usage,
     WalletId,
 };
 
 use super::drawing::Drawing;
-use super::key_file;
+use super::minor::minor_units;
+use super::{CliError, key_file};
 use crate::client::{new_request_id, rfc3339, unix_millis};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -39,7 +40,7 @@ pub struct TillArgs {
     #[arg(long, value_name = "URL", required_unless_present = "new_key")]
     pub origin: Option<String>,
     /// The amount to ask for, in minor units: 1250 for 12.50 EUR
-    #[arg(long, required_unless_present_any = ["new_key", "open"], conflicts_with = "open")]
+    #[arg(long, value_name = "MINOR", value_parser = minor_units, required_unless_present_any = ["new_key", "open"], conflicts_with = "open")]
     pub amount: Option<u64>,
     /// Leave the amount to the payer
     #[arg(long)]
@@ -109,7 +110,25 @@ pub async fn run(args: TillArgs) -> Result<(), Box<dyn Error + Send + Sync>> {
     };
     let drawing = Drawing::onto(args.out.as_deref())?;
     let signer = key_file::read(key, args.algorithm.into())?;
-    let certified = read_certificate(read_line(certificate)?.trim_end(), &origin.parse()?)?;
+    let certified =
+        read_certificate(read_line(certificate)?.trim_end(), &origin.parse()?).map_err(|error| {
+            let shown = certificate.display();
+            match error.downcast_ref() {
+                Some(BarcodeError::OtherServer(_)) => {
+                    let mend = "give as --origin that of the server that issued it";
+                    format!("the certificate {shown} is not of the server at {origin}: {mend}").into()
+                }
+                _ => CliError::from(format!("the certificate {shown} can't be used: {error}")),
+            }
+        })?;
+    if certified.certificate.device_key() != &signer.public() {
+        let (key, certificate) = (key.display(), certificate.display());
+        return Err(format!(
+            "the key file {key} has another key, or of another --algorithm, than the certificate {certificate} is \
+             for: give as --key the one of the device that fetched it"
+        )
+        .into());
+    }
     let now = Timestamp::from_millis(unix_millis());
     if certified.expires_at <= now {
         let ended = rfc3339(certified.expires_at);

@@ -125,8 +125,6 @@ pub struct PastBalance {
     pub display: String,
     /// The instant.
     pub at: String,
-    /// The position of the last record before it.
-    pub position: u64,
 }
 
 impl StatementFormat {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::objects::Transfer;
 use crate::auth::http_signature::SignatureError;
+use crate::wording::amiss;
 
 const TYPE_PREFIX: &str = "urn:quittance:problem:";
 
@@ -97,8 +98,8 @@ impl ProblemDetails {
 
 impl fmt::Display for ProblemDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.title, self.detail)?;
-        if let Some(field) = &self.field {
+        write!(f, "{}", amiss(&self.title, &self.detail))?;
+        if let Some(field) = self.field.as_ref().filter(|field| !self.detail.starts_with(*field)) {
             write!(f, " ({field})")?;
         }
         write!(f, "; {}", self.mend)

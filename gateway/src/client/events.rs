@@ -8,12 +8,14 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use quittance_ledger::AccountId;
+use quittance_ledger::{AccountId, WalletId};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Client;
 use super::error::ClientError;
 use super::identity::Stamp;
-use super::objects::Notification;
+use super::objects::{Direction, Notification, PaymentRequest};
 use super::request::query;
 use super::transport::{Body, Response, chain};
 
@@ -37,6 +39,37 @@ pub struct StreamEvent {
     pub data: String,
 }
 
+impl StreamEvent {
+    /// The event's position, and what it tells.
+    fn read<T: DeserializeOwned>(&self) -> Result<(u64, T), ClientError> {
+        let unexpected = |reason| ClientError::Unexpected { status: http::StatusCode::OK, reason };
+        let id = self.id.as_deref().and_then(|id| id.parse().ok());
+        let position = id.ok_or_else(|| unexpected(format!("an event has the id {:?}", self.id)))?;
+        let about = serde_json::from_str(&self.data).map_err(|error| unexpected(error.to_string()))?;
+        Ok((position, about))
+    }
+
+    fn told(self) -> Result<Told, ClientError> {
+        let (kind, _) = self.name.split_once('.').unwrap_or((&self.name, ""));
+        let (position, about) = match kind {
+            "transfer" | "hold" => {
+                let (position, notification) = self.read()?;
+                (position, ToldOf::Transfer(Box::new(notification)))
+            }
+            "request" => {
+                let (position, RequestNotice { direction, request }) = self.read()?;
+                (position, ToldOf::Request { direction, request })
+            }
+            "wallet" => {
+                let (position, WalletNotice { wallet }) = self.read()?;
+                (position, ToldOf::Wallet { wallet })
+            }
+            _ => (self.read::<IgnoredAny>()?.0, ToldOf::Other),
+        };
+        Ok(Told { position, name: self.name, about })
+    }
+}
+
 /// A transfer that became durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -46,6 +79,49 @@ pub struct Notice {
     pub name: String,
     /// What it tells.
     pub notification: Notification,
+}
+
+/// Anything that an account is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The position, from which the stream is resumed and by which repeats are told.
+    pub position: u64,
+    /// What happened, as the API calls it.
+    pub name: String,
+    /// To what.
+    pub about: ToldOf,
+}
+
+/// What an account is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToldOf {
+    /// A transfer, or the one that placed a hold.
+    Transfer(Box<Notification>),
+    /// A payment request.
+    Request {
+        /// Which way the units are to go.
+        direction: Direction,
+        /// The request as it is now.
+        request: Box<PaymentRequest>,
+    },
+    /// A wallet.
+    Wallet {
+        /// Which.
+        wallet: WalletId,
+    },
+    /// What this client does not know.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct RequestNotice {
+    direction: Direction,
+    request: Box<PaymentRequest>,
+}
+
+#[derive(Deserialize)]
+struct WalletNotice {
+    wallet: WalletId,
 }
 
 /// The events of an account, as they come.
@@ -116,12 +192,17 @@ impl EventStream {
                 None => return Ok(None),
             }
         };
-        let unexpected = |reason| ClientError::Unexpected { status: http::StatusCode::OK, reason };
-        let id = event.id.as_deref().and_then(|id| id.parse().ok());
-        let position = id.ok_or_else(|| unexpected(format!("an event has the id {:?}", event.id)))?;
-        let notification =
-            serde_json::from_str(&event.data).map_err(|error| unexpected(error.to_string()))?;
+        let (position, notification) = event.read()?;
         Ok(Some(Notice { position, name: event.name, notification }))
+    }
+
+    /// The next thing that the account is told of, or none once the server has ended the stream.
+    ///
+    /// # Errors
+    /// The connection broke, nothing came for too long, or what came is not what API.md says.
+    pub async fn next_told(&mut self) -> Result<Option<Told>, ClientError> {
+        let Some(event) = self.next_event().await? else { return Ok(None) };
+        event.told().map(Some)
     }
 
     /// The next event, whatever it tells.
@@ -233,6 +314,23 @@ mod tests {
             }
             assert_eq!(Vec::from(ready), expected(), "chunks of {size}");
         }
+    }
+
+    #[test]
+    fn what_an_account_is_told_of_is_read_and_what_is_new_passed_over() {
+        let event = |name: &str, data: &str| StreamEvent {
+            id: Some("7".to_owned()),
+            name: name.to_owned(),
+            data: data.to_owned(),
+        };
+        let wallet = WalletId::from_bytes([1; 16]).unwrap();
+        let frozen = event("wallet.frozen", &format!("{{\"wallet\":\"{wallet}\"}}"));
+        let told = Told { position: 7, name: frozen.name.clone(), about: ToldOf::Wallet { wallet } };
+        assert_eq!(frozen.told().unwrap(), told);
+        assert_eq!(event("weather.fine", "[1]").told().unwrap().about, ToldOf::Other);
+        assert!(event("wallet.frozen", "{}").told().is_err());
+        assert!(event("request.opened", "{").told().is_err());
+        assert!(StreamEvent { id: None, ..event("weather.fine", "{}") }.told().is_err());
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod transport;
 pub use books::{PastBalance, Statement, StatementFormat, StatementLine, StatementQuery};
 pub use conversions::{Money, NewQuote, NewRate, Quote, QuoteAmount, Rate};
 pub use error::{ClientError, ProblemDetails};
-pub use events::{EventStream, Notice, StreamEvent};
+pub use events::{EventStream, Notice, StreamEvent, Told, ToldOf};
 pub use holds::{Capture, Hold, HoldStatus, NewHold};
 pub use identity::{
     NEW_DEVICE_KEY_ID, Stamp, new_nonce, new_request_id, new_signer, new_transfer_id, time_ordered_bytes,

@@ -17,7 +17,7 @@ pub struct Refund<'a> {
     /// How many minor units; all that was paid, if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<u64>,
-    /// Which leg of the transfer; the first, if not said.
+    /// Which leg of the transfer; the first that paid the account, if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leg: Option<u8>,
     /// What ties it to the books.
@@ -74,8 +74,10 @@ pub struct AdjustmentLeg<'a> {
 impl Client {
     /// Gives back some or all of what was paid.
     pub async fn refund(&self, paid: &Transfer, refund: &Refund<'_>) -> Answer<Transfer> {
-        let number = refund.leg.unwrap_or_default();
-        let leg = paid.legs.iter().find(|leg| leg.leg == number);
+        let leg = match refund.leg {
+            Some(number) => paid.legs.iter().find(|leg| leg.leg == number),
+            None => paid.legs.first(),
+        };
         let leg = leg.and_then(|leg| given_back(paid.id, leg, refund.amount));
         let path = format!("/v1/transfers/{}/refunds", paid.id);
         self.post(&path, &self.with_word(refund, refund.id, leg.as_slice())).await

@@ -9,10 +9,12 @@ impl From<BarcodeError> for Problem {
     fn from(error: BarcodeError) -> Self {
         use StatusCode as S;
         const SCAN_AGAIN: &str = "scan the barcode again, or ask the payee for a new one";
+        const SHOW_ANOTHER: &str =
+            "scan the payment barcode that the payee's till or phone shows: this is another code";
         const DO_NOT_PAY: &str = "do not pay, and tell the payee that the barcode is not good";
         let (status, slug, title, field, mend) = match &error {
             BarcodeError::NotABarcode => {
-                (S::UNPROCESSABLE_ENTITY, "not-a-barcode", "Not a payment barcode", "/text", SCAN_AGAIN)
+                (S::UNPROCESSABLE_ENTITY, "not-a-barcode", "Not a payment barcode", "/text", SHOW_ANOTHER)
             }
             BarcodeError::OtherServer(_) => (
                 S::UNPROCESSABLE_ENTITY,
@@ -29,7 +31,7 @@ impl From<BarcodeError> for Problem {
                 "update the server, or ask the payee for a barcode of version 1",
             ),
             BarcodeError::Emv(EmvError::OtherScheme) => {
-                (S::UNPROCESSABLE_ENTITY, "not-a-barcode", "Not a payment barcode", "/text", SCAN_AGAIN)
+                (S::UNPROCESSABLE_ENTITY, "not-a-barcode", "Not a payment barcode", "/text", SHOW_ANOTHER)
             }
             BarcodeError::Malformed(_) | BarcodeError::Emv(_) => {
                 (S::UNPROCESSABLE_ENTITY, "barcode-malformed", "The barcode is damaged", "/text", SCAN_AGAIN)
@@ -136,7 +138,7 @@ impl From<BarcodeError> for Problem {
                 "request-not-a-barcode",
                 "The payment request can't be a barcode",
                 "/expires_at",
-                "change what the detail names",
+                "send a request that a barcode can carry: what stands in the way is in the detail",
             ),
             BarcodeError::TooLong => (
                 S::UNPROCESSABLE_ENTITY,

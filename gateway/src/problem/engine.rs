@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use quittance_engine::EngineError;
+use quittance_ledger::Refusal;
 
 use super::Problem;
 
@@ -15,7 +16,9 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Refused(refusal) => refusal.into(),
             EngineError::PinWrong { attempts_left } => {
-                Self::from(quittance_ledger::Refusal::PinWrong).with_member("attempts_left", attempts_left)
+                let wrong = Self::from(Refusal::PinWrong).with_member("attempts_left", attempts_left);
+                // The one that locks it is not to be followed by another.
+                if attempts_left == 0 { wrong.mended_as(&Self::from(Refusal::PinLocked)) } else { wrong }
             }
             EngineError::Barcode(error) => Self::from(error).at("/barcode"),
             EngineError::TillNotTrusted => Self::new(
@@ -128,6 +131,15 @@ mod tests {
             let (status, headers, _) = Problem::from(error).into_json();
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
             assert!(headers.contains_key(RETRY_AFTER));
+        }
+    }
+
+    #[test]
+    fn the_wrong_pin_that_locks_says_who_unlocks() {
+        for (attempts_left, words) in [(1, "ask for the PIN again"), (0, "ask the operator to unlock")] {
+            let problem = Problem::from(EngineError::PinWrong { attempts_left });
+            assert_eq!((problem.slug(), problem.field()), ("pin-wrong", Some("/pin")));
+            assert!(problem.mend().starts_with(words), "{problem:?}");
         }
     }
 }

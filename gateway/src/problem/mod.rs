@@ -74,6 +74,12 @@ impl Problem {
         self
     }
 
+    /// Is put right as another problem is.
+    pub(crate) fn mended_as(mut self, other: &Self) -> Self {
+        self.0.mend = other.0.mend.clone();
+        self
+    }
+
     /// Adds an extension member.
     pub(crate) fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());

@@ -133,7 +133,7 @@ const fn told(refusal: Refusal) -> Told {
         R::RequestExpired => tell(S::GONE, "request-expired", "The payment request has expired", "/barcode",
             "ask the payee for a new barcode"),
         R::RequestExpiryInvalid => tell(S::UNPROCESSABLE_ENTITY, "request-expiry-invalid", "The expiry is not acceptable", "/expires_at",
-            "give an expiry in the future, and for a one-time request at most 90 days ahead"),
+            "give an instant in the future: at most 90 days ahead, of an invoice 400, of a reusable request not past the year 2105"),
         R::AmountDiffers => tell(S::UNPROCESSABLE_ENTITY, "amount-differs", "The amount is not the one asked for", "/amount",
             "leave the amount out or give the one the barcode asks for"),
         R::BalanceOverflow => tell(S::UNPROCESSABLE_ENTITY, "balance-overflow", "The payee's wallet is full", "/amount",

@@ -181,7 +181,7 @@ impl Problem {
     pub(crate) fn field_invalid(field: String, why: &str) -> Self {
         let (detail, mend) = match why.split_once(": ") {
             Some((detail, mend)) => (detail.to_owned(), mend.to_owned()),
-            None => (why.to_owned(), "change it accordingly".to_owned()),
+            None => (why.to_owned(), mend_of(why).to_owned()),
         };
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -191,5 +191,49 @@ impl Problem {
             mend,
         )
         .at(field)
+    }
+}
+
+/// What to do about what a type's own reader said of a value, where it did not say that too.
+fn mend_of(why: &str) -> &'static str {
+    const MENDS: &[(&str, &str)] = &[
+        (
+            "not a UUID",
+            "send a UUID in lower case with hyphens, such as 0193a2b4-0c5d-7e6f-8a9b-0c1d2e3f4a5b",
+        ),
+        ("the text is longer", "send a shorter text"),
+        ("an exponent is", "send how many decimals the major unit has, 0 to 12"),
+        ("not a time zone", "send the name of one, in its own capitals"),
+        ("invalid digit", "send a whole number, in digits alone"),
+        ("cannot parse integer from empty", "send a whole number, in digits alone"),
+        ("number too large", "send a smaller number"),
+    ];
+    let known = MENDS.iter().find(|(begin, _)| why.starts_with(begin));
+    known.map_or("send what API.md says of it", |(_, mend)| mend)
+}
+
+#[cfg(test)]
+mod tests {
+    use quittance_ledger::{Currency, CurrencyCode, Name, PaymentRequestId, WalletId, Zone};
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_value_comes_with_what_to_send() {
+        let whys = [
+            "17".parse::<WalletId>().unwrap_err().to_string(),
+            "17".parse::<PaymentRequestId>().unwrap_err().to_string(),
+            "x".repeat(41).parse::<Name>().unwrap_err().to_string(),
+            Currency::new("X-POINTS".parse().unwrap(), Some(13)).unwrap_err().to_string(),
+            "EURO".parse::<CurrencyCode>().unwrap_err().to_string(),
+            "Europe/Atlantis".parse::<Zone>().unwrap_err().to_string(),
+            "a".parse::<u16>().unwrap_err().to_string(),
+            "".parse::<u16>().unwrap_err().to_string(),
+            "70000".parse::<u16>().unwrap_err().to_string(),
+        ];
+        for why in whys {
+            let problem = Problem::field_invalid("/x".to_owned(), &why);
+            assert!(!problem.mend().contains("API.md"), "{why}");
+        }
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn adjust(State(app): State<Arc<App>>, asked: Asked) -> Answer<
         None => None,
     };
     let place = place.unwrap_or_else(|| "/legs".to_owned());
-    settled(&app, answer, |error| pointed(error, &["/id"], place.clone()))
+    settled(&app, Party::Operator, answer, |error| pointed(error, &["/id"], place.clone()))
 }
 
 /// Where the body names what was refused, as far as the wallets tell.

@@ -12,9 +12,9 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
-use quittance_engine::{Engine, EngineError, Happening, Party, PaymentRequestState};
+use quittance_engine::{Engine, EngineError, Happening, Party, PaymentRequestState, TransferRecord};
 use quittance_journal::Position;
-use quittance_ledger::{AccountId, DeviceId, PaymentRequest, Refusal, RequestStatus, WalletId};
+use quittance_ledger::{AccountId, DeviceId, Leg, PaymentRequest, Refusal, RequestStatus, WalletId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -67,13 +67,14 @@ pub(super) async fn follow(State(app): State<Arc<App>>, asked: Asked) -> Answer<
     let slot = app.streams.open(account).ok_or_else(too_many)?;
     let changes = app.engine.watch_account(account);
     let cursor = cursor(&asked.parts.headers, app.engine.tip())?;
-    let device = match &asked.caller {
-        Caller::Device(device) => Some(device.device),
-        Caller::Operator => None,
+    let (viewer, device) = match &asked.caller {
+        Caller::Device(device) => (Party::Account(account), Some(device.device)),
+        Caller::Operator => (Party::Operator, None),
     };
     let (revocations, stopping) = (app.revocations.subscribe(), app.stopping.clone());
     let page = Vec::new().into_iter();
-    let feed = Feed { app, account, device, cursor, page, changes, revocations, stopping, _slot: slot };
+    let feed =
+        Feed { app, account, viewer, device, cursor, page, changes, revocations, stopping, _slot: slot };
     let events = stream::unfold(feed, |mut feed| async {
         feed.next().await.map(|event| (Ok::<_, Infallible>(event), feed))
     });
@@ -110,6 +111,8 @@ fn too_many() -> Problem {
 struct Feed {
     app: Arc<App>,
     account: AccountId,
+    /// Whose eyes the events are for.
+    viewer: Party,
     device: Option<DeviceId>,
     /// The last event that was sent.
     cursor: Position,
@@ -167,7 +170,7 @@ impl Feed {
     }
 
     async fn event(&self, position: Position, happening: &Happening) -> Option<Event> {
-        let notice = notice(&self.app.engine, self.account, happening).await.ok()?;
+        let notice = notice(&self.app.engine, self.viewer, self.account, happening).await.ok()?;
         let event = Event::default().id(position.to_string()).event(name(happening));
         event.json_data(notice).ok()
     }
@@ -187,15 +190,20 @@ const fn name(happening: &Happening) -> &'static str {
     }
 }
 
-async fn notice(engine: &Engine, account: AccountId, happening: &Happening) -> Result<Notice, Problem> {
+async fn notice(
+    engine: &Engine,
+    viewer: Party,
+    account: AccountId,
+    happening: &Happening,
+) -> Result<Notice, Problem> {
     let direction = |payer: Option<AccountId>| {
         if payer == Some(account) { Direction::Outgoing } else { Direction::Incoming }
     };
     Ok(match happening {
         Happening::Transfer(record) | Happening::HoldReleased(record) | Happening::HoldExpired(record) => {
             Notice::Transfer {
-                direction: direction(engine.owner(record.transfer.payer)),
-                transfer: Box::new(TransferView::new(engine, record)?),
+                direction: direction(engine.owner(first_leg_of(engine, account, record).payer)),
+                transfer: Box::new(TransferView::new(engine, viewer, record)?),
             }
         }
         Happening::RequestOpened(request) => Notice::Request {
@@ -210,6 +218,14 @@ async fn notice(engine: &Engine, account: AccountId, happening: &Happening) -> R
         | Happening::WalletUnfrozen { wallet }
         | Happening::WalletConfigured { wallet, .. } => Notice::Wallet { wallet: *wallet },
     })
+}
+
+/// The first leg that a wallet of the account pays or is paid by.
+fn first_leg_of(engine: &Engine, account: AccountId, record: &TransferRecord) -> Leg {
+    let transfer = &record.transfer;
+    let is_own = |wallet| engine.owner(wallet) == Some(account);
+    let mut legs = transfer.legs();
+    legs.find(|leg| is_own(leg.payer) || is_own(leg.payee)).unwrap_or_else(|| transfer.first_leg())
 }
 
 /// A request as it is now; where its wallet has forgotten it, as it was when the event happened.

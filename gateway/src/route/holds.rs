@@ -61,18 +61,20 @@ pub(super) async fn place(State(app): State<Arc<App>>, asked: Asked) -> Answer<C
         pin: new.pin,
         signature: new.signature,
     };
+    let party = Party::Account(payer.account);
     let record = app.engine.pay(payer, order).await.map_err(|error| place.problem(&app.engine, error))?;
     if let Some(refusal) = record.refusal {
-        return Err(refused(&app, &record, place.refused(refusal)));
+        return Err(refused(&app, party, &record, place.refused(refusal)));
     }
-    let hold = app.engine.hold(Party::Account(payer.account), new.id).await?;
-    Ok(created(HoldView::new(&app.engine, &hold)?))
+    let hold = app.engine.hold(party, new.id).await?;
+    Ok(created(HoldView::new(&app.engine, party, &hold)?))
 }
 
 pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked) -> Answer<Json<HoldView>> {
     asked.nothing()?;
-    let hold = app.engine.hold(asked.caller.party(), ids.get("hold")?).await?;
-    Ok(Json(HoldView::new(&app.engine, &hold)?))
+    let party = asked.caller.party();
+    let hold = app.engine.hold(party, ids.get("hold")?).await?;
+    Ok(Json(HoldView::new(&app.engine, party, &hold)?))
 }
 
 pub(super) async fn capture(
@@ -83,14 +85,15 @@ pub(super) async fn capture(
     let hold: TransferId = ids.get("hold")?;
     let new: NewCapture = asked.json()?;
     let mover = mover(&asked.caller, None, new.signature)?;
-    let known = app.engine.hold(asked.caller.party(), hold).await?;
+    let party = asked.caller.party();
+    let known = app.engine.hold(party, hold).await?;
     if known.placed.transfer.currency != new.currency {
         return Err(Problem::from(Refusal::PayeeCurrencyDiffers));
     }
     let is_final = new.r#final.unwrap_or(false);
     let order = CaptureOrder { id: new.id, hold, amount: new.amount, is_final };
     let answer = app.engine.capture(mover, order).await;
-    settled(&app, answer, |error| pointed(error, &["/id", "/amount"], "hold"))
+    settled(&app, party, answer, |error| pointed(error, &["/id", "/amount"], "hold"))
 }
 
 pub(super) async fn release(
@@ -99,7 +102,8 @@ pub(super) async fn release(
     asked: Asked,
 ) -> Answer<Json<HoldView>> {
     asked.nothing()?;
-    let released = app.engine.release_hold(asked.caller.party(), ids.get("hold")?).await;
+    let party = asked.caller.party();
+    let released = app.engine.release_hold(party, ids.get("hold")?).await;
     let hold = released.map_err(|error| pointed(error, &[], "hold"))?;
-    Ok(Json(HoldView::new(&app.engine, &hold)?))
+    Ok(Json(HoldView::new(&app.engine, party, &hold)?))
 }

@@ -21,6 +21,7 @@ use crate::auth::bare;
 use crate::problem::Problem;
 use crate::strict::PathIds;
 use crate::view::{Instant, InvoiceView, remaining};
+use crate::wording::says_more;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -133,7 +134,9 @@ fn refusal_page(problem: &Problem, asked: Option<&AskedFor>) -> Markup {
         h1 { "Do not pay this" }
         div.bad {
             strong { (problem.title()) "." }
-            p { "What is wrong: " (problem.detail()) "." }
+            @if says_more(problem.title(), problem.detail()) {
+                p { "What is wrong: " (problem.detail()) "." }
+            }
             p { "What to do: " (problem.mend()) "." }
         }
         @if let Some(asked) = asked {

@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use quittance_engine::{Engine, EngineError, NewPaymentRequest, Party};
 use quittance_ledger::{
-    AccountId, Amount, CurrencyCode, Description, MAX_SPLITS, MAX_SUGGESTIONS, PaymentKind, PaymentRequestId,
-    Reference, Refusal, RequestDetail, Split, Timestamp, Usage, WalletId,
+    AccountId, Amount, CurrencyCode, Description, MAX_INVOICE_LIFETIME_MS, MAX_ONE_TIME_LIFETIME_MS,
+    MAX_SPLITS, MAX_SUGGESTIONS, PaymentKind, PaymentRequestId, Reference, Refusal, RequestDetail, Split,
+    Timestamp, Usage, WalletId,
 };
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ const DAY_MS: u64 = 24 * 3_600 * 1_000;
 const ONE_TIME_LIFETIME_MS: u64 = 15 * 60 * 1_000;
 /// The same of one that is paid in parts, and of an invoice after it is due.
 const LONG_LIFETIME_MS: u64 = 30 * DAY_MS;
+/// The last instant that a barcode can say, in the year 2106.
+const LAST_IN_A_BARCODE: Timestamp = Timestamp::from_secs(0xffff_ffff);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,12 +71,33 @@ pub(super) async fn open(
 ) -> Answer<Created<RequestView>> {
     let (party, wallet) = (asked.caller.party(), ids.get("wallet")?);
     let new: NewRequest = asked.json_with(&["splits", "invoice", "suggestions"])?;
-    let request = new.of_wallet(wallet, app.engine.now())?;
-    let splits = request.splits.clone();
+    let end_field = if new.expires_at.is_none() && new.invoice.is_some() { DUE_AT } else { EXPIRES_AT };
+    let now = app.engine.now();
+    let request = new.of_wallet(wallet, now)?;
+    if request.expires_at.is_some_and(|end| end > latest_end(request.kind, request.usage, now)) {
+        return Err(Problem::from(Refusal::RequestExpiryInvalid).at(end_field));
+    }
+    let asked_for = request.clone();
     match app.engine.open_request(party, request).await {
         Ok(state) => Ok(created(RequestView::new(&app.engine, &state)?)),
-        Err(error) => Err(opening_problem(&app.engine, party, wallet, &splits, error).await),
+        Err(EngineError::Refused(refusal @ Refusal::RequestExpiryInvalid)) => {
+            Err(Problem::from(refusal).at(end_field))
+        }
+        Err(error) => Err(opening_problem(&app.engine, party, &asked_for, error).await),
     }
+}
+
+const EXPIRES_AT: &str = "/expires_at";
+const DUE_AT: &str = "/invoice/due_at";
+
+/// When a request ends at the latest: by the ledger's rules, and where these leave it open, as late as a barcode can say.
+fn latest_end(kind: PaymentKind, usage: Usage, now: Timestamp) -> Timestamp {
+    let lifetime_ms = match (usage, kind) {
+        (Usage::Reusable, _) => return LAST_IN_A_BARCODE,
+        (Usage::OneTime | Usage::Parts, PaymentKind::Invoice) => MAX_INVOICE_LIFETIME_MS,
+        (Usage::OneTime | Usage::Parts, _) => MAX_ONE_TIME_LIFETIME_MS,
+    };
+    now.plus_millis(lifetime_ms)
 }
 
 impl NewRequest {
@@ -151,17 +175,17 @@ fn detail(
 async fn opening_problem(
     engine: &Engine,
     party: Party,
-    wallet: WalletId,
-    splits: &[Split],
+    asked_for: &NewPaymentRequest,
     error: EngineError,
 ) -> Problem {
     let EngineError::Refused(refusal) = error else { return error.into() };
     let problem = Problem::from(refusal);
-    let own = engine.wallet(party, wallet).await;
+    let own = engine.wallet(party, asked_for.wallet).await;
     match (refusal, own) {
         (Refusal::AccountUnknown, _) => problem.at("/payer"),
+        (Refusal::RequestInconsistent, _) => problem.at(contradiction(asked_for)),
         (Refusal::WalletUnknown | Refusal::PayeeCurrencyDiffers, Ok(own)) => {
-            for (index, split) in splits.iter().enumerate() {
+            for (index, split) in asked_for.splits.iter().enumerate() {
                 let known = engine.wallet(Party::Operator, split.wallet).await;
                 if known.is_ok_and(|known| known.currency == own.currency) {
                     continue;
@@ -171,6 +195,21 @@ async fn opening_problem(
             problem
         }
         _ => problem,
+    }
+}
+
+/// Which member does not go with the others, as far as can be said of one that the rules refuse.
+fn contradiction(asked_for: &NewPaymentRequest) -> &'static str {
+    let NewPaymentRequest { wallet, amount, usage, kind, splits, .. } = asked_for;
+    let passed_on = splits.iter().fold(0_u64, |sum, split| sum.saturating_add(split.amount.get()));
+    let are_covered = amount.is_some_and(|amount| passed_on <= amount.get());
+    let is_to_itself = splits.iter().any(|split| split.wallet == *wallet);
+    match (kind, usage) {
+        _ if !splits.is_empty() && (*usage == Usage::Parts || !are_covered || is_to_itself) => "/splits",
+        (PaymentKind::Donation, _) if amount.is_some() => "/amount",
+        (PaymentKind::Invoice, _) | (_, Usage::Parts) if amount.is_none() => "/amount",
+        (PaymentKind::Invoice, Usage::Reusable) => "/usage",
+        _ => "/kind",
     }
 }
 
@@ -212,6 +251,19 @@ mod tests {
             (Usage::Parts, Some(due), Some(due.plus_millis(30 * DAY_MS))),
         ] {
             assert_eq!(lifetime(usage, due_at, now), end, "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_ends_while_it_is_remembered() {
+        let now = Timestamp::from_secs(1_000);
+        for (kind, usage, end) in [
+            (PaymentKind::Standard, Usage::OneTime, now.plus_millis(90 * DAY_MS)),
+            (PaymentKind::Donation, Usage::Parts, now.plus_millis(90 * DAY_MS)),
+            (PaymentKind::Invoice, Usage::Parts, now.plus_millis(400 * DAY_MS)),
+            (PaymentKind::Standard, Usage::Reusable, Timestamp::from_secs(4_294_967_295)),
+        ] {
+            assert_eq!(latest_end(kind, usage, now), end, "{kind:?} {usage:?}");
         }
     }
 

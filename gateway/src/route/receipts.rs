@@ -51,7 +51,10 @@ pub(super) async fn consistency(
         return Err(Problem::field_invalid("to".to_owned(), &why));
     }
     if from == 0 || from > to {
-        return Err(Problem::field_invalid("from".to_owned(), "not from 1 to the blocks in `to`"));
+        return Err(Problem::field_invalid(
+            "from".to_owned(),
+            "not from 1 to `to`: send how many blocks the older head has",
+        ));
     }
     Ok(Json(app.read(move |engine| engine.consistency(from, to)).await??))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use quittance_engine::{EngineError, Pin, RefundOrder, ReversalOrder};
+use quittance_engine::{EngineError, Party, Pin, RefundOrder, ReversalOrder};
 use quittance_ledger::{Amount, Description, Reference, Refusal, Signature, TransferId};
 use serde::Deserialize;
 
@@ -47,7 +47,7 @@ pub(super) async fn refund(
     let mover = mover(&asked.caller, pin.as_ref(), signature)?;
     let order = RefundOrder { id, transfer, leg, amount, reference };
     let answer = app.engine.refund(mover, order).await;
-    settled(&app, answer, |error| refund_problem(error, leg.is_some()))
+    settled(&app, asked.caller.party(), answer, |error| refund_problem(error, leg.is_some()))
 }
 
 /// A refund of an amount that nobody said is of all of it.
@@ -69,5 +69,5 @@ pub(super) async fn reverse(
     let transfer = ids.get("transfer")?;
     let NewReversal { id, reason } = asked.json()?;
     let answer = app.engine.reverse(ReversalOrder { id, transfer, reason }).await;
-    settled(&app, answer, |error| pointed(error, &["/id"], "transfer"))
+    settled(&app, Party::Operator, answer, |error| pointed(error, &["/id"], "transfer"))
 }

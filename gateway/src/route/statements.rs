@@ -147,8 +147,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
     let (form, filter, limit) = (wanted.form()?, wanted.filter()?, page_limit(wanted.limit)?);
     let (party, wallet) = (asked.caller.party(), ids.get("wallet")?);
     let wallet = app.engine.wallet(party, wallet).await?;
-    let (from, to) = bounds(wanted.from, wanted.to, app.engine.now())?;
-    let period = app.read(move |engine| period(engine, party, wallet, from, to)).await??;
+    let (given, to) = bounds(wanted.from, wanted.to, app.engine.now())?;
+    let period = app.read(move |engine| period(engine, party, wallet, given, to)).await??;
     if let Some(form) = form {
         return export(app, period, filter, form).await;
     }
@@ -169,20 +169,22 @@ pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
     .into_response())
 }
 
-/// The period that is meant: all of what was, unless it is said. What is still to come is in no statement.
+/// The period that is meant, whose end is now unless it is said. What is still to come is in no statement.
 fn bounds(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     now: Timestamp,
-) -> Result<(Timestamp, Timestamp), Problem> {
-    let from = from.unwrap_or(Timestamp::EPOCH);
+) -> Result<(Option<Timestamp>, Timestamp), Problem> {
     let latest = now.plus_millis(1);
     let to = to.unwrap_or(latest);
     if to > latest {
         let why = "in the future, where lines may still come: give an instant that is past, or leave it out";
         return Err(Problem::field_invalid("to".to_owned(), why));
     }
-    if from >= to {
+    if to == Timestamp::EPOCH {
+        return Err(Problem::field_invalid("to".to_owned(), "nothing was before it: give a later instant"));
+    }
+    if from.is_some_and(|from| from >= to) {
         return Err(Problem::field_invalid("from".to_owned(), "not before the end: give an earlier instant"));
     }
     Ok((from, to))
@@ -192,16 +194,29 @@ fn period(
     engine: &Engine,
     party: Party,
     wallet: WalletSnapshot,
-    from: Timestamp,
+    given: Option<Timestamp>,
     to: Timestamp,
 ) -> Result<Period, Problem> {
     let id = wallet.id;
+    let from = match given {
+        Some(from) => from,
+        None => beginning(engine, party, id, to)?,
+    };
     let first = engine.position_at(party, id, from)?;
     let end = engine.position_at(party, id, to)?;
     let opening = engine.balance_before(party, id, first)?;
     let closing = engine.balance_before(party, id, end)?;
     let currency = known_currency(engine, wallet.currency)?;
     Ok(Period { party, wallet, currency, from, to, first, end, opening, closing })
+}
+
+/// The instant of a wallet's first transfer. Where there is none before `to`, the period is the moment before it, since none is
+/// empty.
+fn beginning(engine: &Engine, party: Party, wallet: WalletId, to: Timestamp) -> Result<Timestamp, Problem> {
+    let all = Position::new(0)..Position::new(u64::MAX);
+    let first = engine.statement_lines(party, wallet, all, Order::OldestFirst, 1)?;
+    let first = first.first().map(|line| line.at).filter(|at| *at < to);
+    Ok(first.unwrap_or_else(|| to.minus_millis(1)))
 }
 
 /// Records of the period from `first` on, and where to go on if there are more.
@@ -260,19 +275,11 @@ pub(super) async fn balance(
     let id = wallet.id;
     let read = app.read(move |engine| {
         let end = engine.position_at(party, id, at.plus_millis(1))?;
-        Ok::<_, EngineError>((engine.balance_before(party, id, end)?, end))
+        engine.balance_before(party, id, end)
     });
-    let (posted, end) = read.await??;
+    let posted = read.await??;
     let display = known_currency(&app.engine, wallet.currency)?.format(posted);
-    let position = end.get().saturating_sub(1);
-    Ok(Json(BalanceView {
-        wallet: id,
-        currency: wallet.currency,
-        posted,
-        display,
-        at: Instant(at),
-        position,
-    }))
+    Ok(Json(BalanceView { wallet: id, currency: wallet.currency, posted, display, at: Instant(at) }))
 }
 
 #[cfg(test)]
@@ -284,8 +291,9 @@ mod tests {
     fn a_period_is_past_and_not_empty() {
         let at = Timestamp::from_secs;
         let now = at(100);
-        assert_eq!(bounds(None, None, now).unwrap(), (Timestamp::EPOCH, now.plus_millis(1)));
-        assert_eq!(bounds(Some(at(1)), Some(at(2)), now).unwrap(), (at(1), at(2)));
+        assert_eq!(bounds(None, None, now).unwrap(), (None, now.plus_millis(1)));
+        assert_eq!(bounds(Some(at(1)), Some(at(2)), now).unwrap(), (Some(at(1)), at(2)));
+        assert_eq!(bounds(None, Some(Timestamp::EPOCH), now).unwrap_err().field(), Some("to"));
         assert_eq!(bounds(Some(at(2)), Some(at(2)), now).unwrap_err().field(), Some("from"));
         assert_eq!(bounds(None, Some(at(101)), now).unwrap_err().field(), Some("to"));
     }

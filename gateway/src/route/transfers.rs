@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use quittance_engine::{EngineError, OperatorOrder, PaymentLine, PaymentOrder, Pin, TransferRecord};
+use quittance_engine::{EngineError, OperatorOrder, Party, PaymentLine, PaymentOrder, Pin, TransferRecord};
 use quittance_journal::Position;
 use quittance_ledger::{
     Amount, CurrencyCode, MAX_ASKED_LEGS, Reference, Refusal, Signature, TransferId, WalletId,
@@ -103,7 +103,7 @@ fn operator_order(ids: &PathIds, asked: &Asked) -> Result<OperatorOrder, Problem
 }
 
 fn operator_answer(app: &App, answer: Result<TransferRecord, EngineError>) -> Answer<Created<TransferView>> {
-    settled(app, answer, |error| match error {
+    settled(app, Party::Operator, answer, |error| match error {
         EngineError::Refused(refusal) => operator_problem(refusal),
         error => error.into(),
     })
@@ -143,18 +143,19 @@ pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Cre
     let (id, payer_wallet, pin, signature) = (new.id, new.payer, new.pin, new.signature);
     let order = PaymentOrder { id, payer: payer_wallet, lines, hold_until: None, pin, signature };
     let answer = app.engine.pay(payer, order).await;
-    settled(&app, answer, |error| place.problem(&app.engine, error))
+    settled(&app, Party::Account(payer.account), answer, |error| place.problem(&app.engine, error))
 }
 
-/// Shows a transfer that settled. One that was refused is a problem that tells of the transfer; `problem` points at what the
+/// Shows a transfer that settled, as whoever asked may see it. One that was refused is a problem that tells of the transfer; `problem` points at what the
 /// route names.
 pub(super) fn settled(
     app: &App,
+    viewer: Party,
     answer: Result<TransferRecord, EngineError>,
     problem: impl Fn(EngineError) -> Problem,
 ) -> Answer<Created<TransferView>> {
     let record = answer.map_err(&problem)?;
-    let view = TransferView::new(&app.engine, &record)?;
+    let view = TransferView::new(&app.engine, viewer, &record)?;
     match record.refusal {
         None => Ok(created(view)),
         Some(refusal) => Err(with_transfer(problem(refusal.into()), &view)),
@@ -162,8 +163,8 @@ pub(super) fn settled(
 }
 
 /// The problem of a transfer that was refused and is on record.
-pub(super) fn refused(app: &App, record: &TransferRecord, problem: Problem) -> Problem {
-    match TransferView::new(&app.engine, record) {
+pub(super) fn refused(app: &App, viewer: Party, record: &TransferRecord, problem: Problem) -> Problem {
+    match TransferView::new(&app.engine, viewer, record) {
         Ok(view) => with_transfer(problem, &view),
         Err(error) => error,
     }
@@ -185,7 +186,7 @@ pub(super) async fn show(
     let (party, id) = (asked.caller.party(), ids.get("transfer")?);
     let record = app.read(move |engine| engine.transfer(party, id)).await??;
     let record = record.ok_or_else(Problem::transfer_unknown)?;
-    Ok(Json(TransferView::new(&app.engine, &record)?))
+    Ok(Json(TransferView::new(&app.engine, party, &record)?))
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, ids: PathIds, asked: Asked) -> Answer<Json<Transfers>> {
@@ -196,7 +197,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
     // One more than is shown says whether there are more.
     let asked_for = limit.saturating_add(1);
     let records = app.read(move |engine| engine.wallet_transfers(party, wallet, before, asked_for)).await??;
-    shown_page(&app, records, limit)
+    shown_page(&app, party, records, limit)
 }
 
 /// The transfers of a wallet that have a reference of its books.
@@ -208,7 +209,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, asked: Asked) -> Answer<
     let records = app
         .read(move |engine| engine.transfers_by_reference(party, wallet, &reference, before, asked_for))
         .await??;
-    shown_page(&app, records, limit)
+    shown_page(&app, party, records, limit)
 }
 
 /// How many a page has.
@@ -220,11 +221,15 @@ pub(super) fn page_limit(given: Option<u16>) -> Result<usize, Problem> {
     Err(Problem::field_invalid("limit".to_owned(), "out of range: send 1 to 200"))
 }
 
-fn shown_page(app: &App, mut records: Vec<TransferRecord>, limit: usize) -> Answer<Json<Transfers>> {
+fn shown_page(
+    app: &App,
+    viewer: Party,
+    mut records: Vec<TransferRecord>,
+    limit: usize,
+) -> Answer<Json<Transfers>> {
     let has_more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| has_more).map(|record| record.position.to_string());
-    let transfers =
-        records.iter().map(|record| TransferView::new(&app.engine, record)).collect::<Result<_, _>>()?;
-    Ok(Json(Transfers { transfers, next }))
+    let shown = records.iter().map(|record| TransferView::new(&app.engine, viewer, record));
+    Ok(Json(Transfers { transfers: shown.collect::<Result<_, _>>()?, next }))
 }

@@ -47,7 +47,12 @@ pub(super) async fn freeze(
 ) -> Answer<Json<WalletView>> {
     asked.caller.operator()?;
     let wallet = ids.get("wallet")?;
-    let Freeze { credits } = asked.json()?;
+    // All of the body may be left out, and so may the body.
+    let credits = if asked.body.is_empty() {
+        asked.no_query().map(|()| None)?
+    } else {
+        asked.json::<Freeze>()?.credits
+    };
     let wallet = app.engine.freeze_wallet(wallet, credits == Some(Credits::Refuse)).await?;
     Ok(Json(WalletView::new(&app.engine, &wallet)?))
 }

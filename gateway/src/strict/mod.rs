@@ -44,6 +44,10 @@ impl Fault {
             .iter()
             .any(|prefix| message.starts_with(prefix));
         match message.rsplit_once(", expected ") {
+            Some((_, words)) if message.starts_with("unknown variant") => {
+                let words = words.trim_start_matches("one of ").replace(" or ", ", ");
+                Self::Invalid(format!("it is none of {words}: send one of them"))
+            }
             Some((_, expected)) if quotes_a_value => {
                 Self::Invalid(format!("it is of another kind: send {}", in_words(expected)))
             }

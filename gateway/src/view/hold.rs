@@ -1,6 +1,6 @@
 //! Holds.
 
-use quittance_engine::{Engine, HoldRecord};
+use quittance_engine::{Engine, HoldRecord, Party};
 use quittance_ledger::{
     Amount, CurrencyCode, HoldStatus, Name, PaymentRequestId, Purpose, TransferId, WalletId,
 };
@@ -38,7 +38,7 @@ enum HoldStatusView {
 }
 
 impl HoldView {
-    pub(crate) fn new(engine: &Engine, hold: &HoldRecord) -> Result<Self, Problem> {
+    pub(crate) fn new(engine: &Engine, viewer: Party, hold: &HoldRecord) -> Result<Self, Problem> {
         let placed = &hold.placed.transfer;
         let currency = known_currency(engine, placed.currency)?;
         let (request, until) = match &placed.purpose {
@@ -65,7 +65,7 @@ impl HoldView {
             payee_name: engine.owner_name(placed.payee),
             request,
             expires_at: until.map(Instant),
-            transfer: TransferView::new(engine, &hold.placed)?,
+            transfer: TransferView::new(engine, viewer, &hold.placed)?,
         })
     }
 }

@@ -115,5 +115,4 @@ pub(crate) struct BalanceView {
     pub(crate) posted: i64,
     pub(crate) display: String,
     pub(crate) at: Instant,
-    pub(crate) position: u64,
 }

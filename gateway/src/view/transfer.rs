@@ -1,6 +1,9 @@
-//! Transfers, leg by leg.
+//! Transfers, leg by leg, as each party may see them.
+//!
+//! The operator and the account that pays the first leg see all of a transfer. Another party sees the legs that one of its
+//! wallets pays or is paid by, and not whose device asked: what else was paid together with it is nothing to it.
 
-use quittance_engine::{Engine, TransferRecord};
+use quittance_engine::{Engine, Party, TransferRecord};
 use quittance_ledger::{
     AccountId, Amount, Authority, CurrencyCode, Description, DeviceId, Leg, LegId, Name, PaymentKind,
     PaymentRequestId, Purpose, Reference, TransferId, WalletId,
@@ -17,7 +20,7 @@ pub(crate) struct TransferView {
     refusal: Option<RefusalView>,
     position: u64,
     at: Instant,
-    /// The first leg.
+    /// The first leg that is seen.
     #[serde(flatten)]
     first: LegView,
     legs: Vec<NumberedLeg>,
@@ -52,6 +55,7 @@ struct LegView {
     kind: Option<PaymentKind>,
     payer: WalletId,
     payee: WalletId,
+    payer_name: Option<Name>,
     payee_name: Option<Name>,
     amount: Amount,
     currency: CurrencyCode,
@@ -81,7 +85,16 @@ enum PurposeView {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum AuthorityView {
     Operator,
-    Device { account: AccountId, device: DeviceId },
+    Device {
+        #[serde(flatten)]
+        who: Option<DeviceName>,
+    },
+}
+
+#[derive(Serialize)]
+struct DeviceName {
+    account: AccountId,
+    device: DeviceId,
 }
 
 impl PurposeView {
@@ -113,6 +126,7 @@ impl LegView {
             kind: terms.map(|terms| terms.kind),
             payer: leg.payer,
             payee: leg.payee,
+            payer_name: engine.owner_name(leg.payer),
             payee_name: engine.owner_name(leg.payee),
             amount: leg.amount,
             currency: leg.currency,
@@ -125,8 +139,13 @@ impl LegView {
 }
 
 impl TransferView {
-    pub(crate) fn new(engine: &Engine, record: &TransferRecord) -> Result<Self, Problem> {
+    pub(crate) fn new(engine: &Engine, viewer: Party, record: &TransferRecord) -> Result<Self, Problem> {
         let transfer = &record.transfer;
+        let is_own = |wallet| match viewer {
+            Party::Operator => true,
+            Party::Account(account) => engine.owner(wallet) == Some(account),
+        };
+        let sees_all = is_own(transfer.payer);
         let refusal = record.refusal.map(|refusal| {
             let problem = Problem::from(refusal);
             RefusalView {
@@ -135,21 +154,27 @@ impl TransferView {
                 detail: problem.detail().to_owned(),
             }
         });
-        let legs = record
-            .numbered_legs()
-            .map(|(number, leg)| Ok(NumberedLeg { leg: number, moved: LegView::new(engine, &leg)? }));
+        let seen =
+            record.numbered_legs().filter(|(_, leg)| sees_all || is_own(leg.payer) || is_own(leg.payee));
+        let seen: Vec<(u8, Leg)> = seen.collect();
+        // Whoever has no part in it is not told that there is such a transfer.
+        let (_, first) = seen.first().ok_or_else(Problem::transfer_unknown)?;
+        let numbered =
+            |(number, leg): &(u8, Leg)| Ok(NumberedLeg { leg: *number, moved: LegView::new(engine, leg)? });
         Ok(Self {
             id: transfer.id,
             status: if refusal.is_some() { TransferStatus::Refused } else { TransferStatus::Settled },
             refusal,
             position: record.position.get(),
             at: Instant(record.at),
-            first: LegView::new(engine, &transfer.first_leg())?,
-            legs: legs.collect::<Result<_, Problem>>()?,
+            first: LegView::new(engine, first)?,
+            legs: seen.iter().map(numbered).collect::<Result<_, Problem>>()?,
             reason: transfer.reason.as_deref().copied(),
             by: match transfer.authority {
                 Authority::Operator => AuthorityView::Operator,
-                Authority::Device { account, device } => AuthorityView::Device { account, device },
+                Authority::Device { account, device } => {
+                    AuthorityView::Device { who: sees_all.then_some(DeviceName { account, device }) }
+                }
             },
         })
     }

@@ -15,6 +15,7 @@ use crate::client::{
     BarcodeFormat, BarcodeLook, Client, ClientError, EventStream, NewPaymentRequest, Payment, PaymentRequest,
     ProblemDetails, Transfer, TransferStatus, UnitsMovement, new_transfer_id, rfc3339, unix_millis,
 };
+use crate::wording::says_more;
 
 const ISSUED_CENTS: u64 = 5_000;
 const PRICE_CENTS: u64 = 1_250;
@@ -256,9 +257,11 @@ impl<'a> Scenes<'a> {
         self.screen.step("Both find the transfer in their histories");
         for player in [ada, cafe] {
             let page = player.client.transfers(player.wallet, None, None).await?;
-            let found = page.transfers.iter().find(|transfer| *transfer == paid);
-            let found = found.ok_or("a history lacks the transfer, or tells it otherwise")?;
+            let found = page.transfers.iter().find(|transfer| transfer.id == paid.id);
+            let found = found.ok_or("a history lacks the transfer")?;
             let Transfer { display, position, .. } = found;
+            let is_same = (display, position) == (&paid.display, &paid.position);
+            must(is_same, "both histories tell the same of the transfer")?;
             self.screen.fact(player.name, format_args!("position {position}, {display}"));
         }
         Ok(())
@@ -306,7 +309,9 @@ impl<'a> Scenes<'a> {
 
     fn tell_refusal(&self, problem: &ProblemDetails) {
         self.screen.fact("refused", Untrusted(&problem.title));
-        self.screen.fact("because", Untrusted(&problem.detail));
+        if says_more(&problem.title, &problem.detail) {
+            self.screen.fact("because", Untrusted(&problem.detail));
+        }
         self.screen.fact("what to do", Untrusted(&problem.mend));
     }
 }

@@ -10,14 +10,17 @@ use quittance_barcode::{
 use quittance_ledger::{Amount, Timestamp, Usage};
 
 use super::home::Home;
-use super::tell::fact;
+use super::request::kind_word;
+use super::tell::{Shown, fact, told};
 use crate::cli::CliError;
-use crate::client::rfc3339;
+use crate::client::{Client, DecodedMore, rfc3339};
 
 /// A barcode whose seal was checked, and its text.
 pub(super) struct Scanned {
     pub(super) text: String,
     pub(super) verified: VerifiedBarcode,
+    /// What the server says beside it, once it was asked.
+    more: Option<DecodedMore>,
 }
 
 impl Scanned {
@@ -34,13 +37,59 @@ impl Scanned {
             .into());
         }
         let (origin, keys) = home.server_keys()?;
-        let verified = SealedBarcode::parse(&text, &origin)?.verify(&keys).map_err(|error| match error {
+        let opened = SealedBarcode::parse(&text, &origin).and_then(|barcode| barcode.verify(&keys));
+        let verified = opened.map_err(|error| match error {
             BarcodeError::UnknownKey => {
                 format!("{error}: do not pay it, unless the server was given a new key: then quittance device refresh-keys, and look again")
             }
+            BarcodeError::NotABarcode => {
+                let begin = origin.as_str();
+                format!("that is no payment barcode: give the one that the payee shows, whose text begins with {begin}/P/")
+            }
             other => other.to_string(),
         })?;
-        Ok(Self { text, verified })
+        Ok(Self { text, verified, more: None })
+    }
+
+    /// Asks the server what the barcode can't say, where it says that there is more, and shows it. A server that can't be
+    /// reached does not keep a person from what the barcode says by itself.
+    pub(super) async fn ask_and_show_more(&mut self, client: &Client) -> Result<(), CliError> {
+        if !self.verified.details().has_more {
+            return Ok(());
+        }
+        match client.decode_text(&self.text).await {
+            Ok(decoded) => self.more = decoded.more,
+            Err(error) => return fact("more", format_args!("not known: {}", told(&error))),
+        }
+        let Some(more) = &self.more else { return Ok(()) };
+        fact("kind", kind_word(more.kind))?;
+        if let Some(invoice) = &more.invoice {
+            fact("invoice", Shown(&invoice.number))?;
+            fact("due", Shown(&invoice.due_at))?;
+        }
+        if let Some(left) = self.left() {
+            fact("left to pay", left)?;
+        }
+        if let Some(payer) = more.payer {
+            fact("payer", format_args!("account {payer} alone"))?;
+        }
+        if !more.suggestions.is_empty() {
+            let shown: Vec<String> =
+                more.suggestions.iter().map(|units| self.formatted_units(*units)).collect();
+            fact("suggested", shown.join(", "))?;
+        }
+        Ok(())
+    }
+
+    /// What is left to pay of a request in parts, as far as the server said.
+    fn left(&self) -> Option<String> {
+        let is_in_parts = self.verified.details().usage == Usage::Parts;
+        let left = self.more.as_ref().and_then(|more| more.remaining);
+        left.filter(|_| is_in_parts).map(|units| self.formatted_units(units))
+    }
+
+    fn formatted_units(&self, units: u64) -> String {
+        self.verified.details().currency.format(i64::try_from(units).unwrap_or(i64::MAX))
     }
 
     /// Shows what it asks for. Its names are safe to show: they were checked as the ledger checks them.
@@ -76,8 +125,11 @@ impl Scanned {
         let details = self.verified.details();
         if let Some(asked) = details.amount.filter(|_| details.usage == Usage::Parts) {
             let asked = formatted(&self.verified, asked);
+            let left = self.left().map_or_else(String::new, |left| format!(", of which {left} are left"));
             let said = said.ok_or_else(|| {
-                format!("the barcode asks for {asked} in parts: say with --amount how much of it to pay now")
+                format!(
+                    "the barcode asks for {asked} in parts{left}: say with --amount how much of it to pay now"
+                )
             })?;
             return Ok(Amount::new(said)?);
         }

@@ -1,7 +1,7 @@
 //! Statements and receipts, saved to files.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -10,6 +10,7 @@ use quittance_ledger::{TransferId, WalletId};
 use super::Outcome;
 use super::home::Home;
 use super::tell::{fact, told};
+use crate::cli::CliError;
 use crate::client::{StatementFormat, StatementQuery};
 
 /// Which statement to save, and where.
@@ -69,6 +70,15 @@ pub(super) async fn save_receipt(transfer: TransferId, out: &Path, home: &Home) 
 fn save(path: &Path, bytes: &[u8]) -> Outcome<()> {
     File::create_new(path)
         .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| format!("{} can't be written: {error}", path.display()))?;
+        .map_err(|error| unwritten(path, &error))?;
     fact("saved", path.display())
+}
+
+/// Why a file was not written.
+pub(super) fn unwritten(path: &Path, error: &std::io::Error) -> CliError {
+    let path = path.display();
+    if error.kind() == ErrorKind::AlreadyExists {
+        return format!("{path} is there already: choose another --out, or remove it").into();
+    }
+    format!("{path} can't be written: {error}; choose another --out").into()
 }

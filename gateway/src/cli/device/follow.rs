@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Outcome;
-use super::tell::{line, told, transfer_line};
+use super::tell::{line, told, told_line};
 use crate::client::{Client, ClientError, EventStream};
 
 const FIRST_DELAY: Duration = Duration::from_millis(250);
@@ -33,12 +33,15 @@ pub(super) async fn run(args: &EventsArgs, client: &Client) -> Outcome<()> {
     eprintln!("following events after position {last}");
     let mut left = args.count;
     while left != Some(0) {
-        match stream.next().await {
-            Ok(Some(notice)) if notice.position <= last => {}
-            Ok(Some(notice)) => {
-                last = notice.position;
-                line(transfer_line(&notice.notification.transfer, notice.notification.direction))?;
-                left = left.map(|left| left.saturating_sub(1));
+        match stream.next_told().await {
+            Ok(Some(event)) if event.position <= last => {}
+            Ok(Some(event)) => {
+                last = event.position;
+                // What this device does not know it passes over, as API.md says.
+                if let Some(told) = told_line(&event) {
+                    line(told)?;
+                    left = left.map(|left| left.saturating_sub(1));
+                }
             }
             Ok(None) => stream = reconnect(client, last).await?,
             Err(error) if error.is_open() => stream = reconnect(client, last).await?,

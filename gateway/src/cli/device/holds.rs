@@ -1,12 +1,13 @@
 //! Units set aside for a payee: by the payer's device, and taken or let go by the payee's.
 
-use quittance_ledger::{Timestamp, TransferId, WalletId};
+use quittance_ledger::{TransferId, WalletId};
 
 use super::Outcome;
 use super::home::Home;
 use super::pay::{answered, confirm, line, name, settled, show_and_choose, show_balance, tell};
-use super::tell::{Shown, fact, told};
-use crate::client::{Capture, Hold, HoldStatus, NewHold, rfc3339, unix_millis};
+use super::tell::{Shown, fact, hold_status, told};
+use crate::cli::minor::{minor_units, money};
+use crate::client::{Capture, Hold, HoldStatus, NewHold};
 
 /// What to set aside, and for how long.
 #[derive(clap::Args)]
@@ -20,8 +21,11 @@ pub(super) struct HoldArgs {
     #[arg(long = "for", value_name = "SECONDS")]
     lasting: u32,
     /// How much to set aside, in minor units, where the barcode leaves it open
-    #[arg(long, value_name = "MINOR")]
+    #[arg(long, value_name = "MINOR", value_parser = minor_units)]
     amount: Option<u64>,
+    /// Repeat the transfer of this id, which got no answer, and set aside at most once: with the same --for
+    #[arg(long, value_name = "TRANSFER-ID")]
+    id: Option<TransferId>,
 }
 
 /// What to take.
@@ -30,7 +34,7 @@ pub(super) struct CaptureArgs {
     /// The hold's id
     hold: TransferId,
     /// How much to take, in minor units; all that is left, if not said
-    #[arg(long, value_name = "MINOR")]
+    #[arg(long, value_name = "MINOR", value_parser = minor_units)]
     amount: Option<u64>,
     /// Let go what is left then
     #[arg(long = "final")]
@@ -41,17 +45,22 @@ pub(super) struct CaptureArgs {
 }
 
 pub(super) async fn place(args: &HoldArgs, home: &Home) -> Outcome<()> {
-    let (scanned, amount) = show_and_choose(&args.barcode, args.amount, false, home)?;
     let client = home.client()?;
-    let (pin, id) = confirm(None)?;
-    let lasting_ms = u64::from(args.lasting).saturating_mul(1_000);
-    let expires_at = Timestamp::from_millis(unix_millis()).plus_millis(lasting_ms);
+    let is_repeat = args.id.is_some();
+    let (scanned, amount) = show_and_choose(&args.barcode, args.amount, is_repeat, home, &client).await?;
+    let (pin, id) = confirm(args.id)?;
+    // From when the id was made on, so that a repeat ends at the same instant: else it would be another hold.
+    let expires_at = id.made_at().plus_millis(u64::from(args.lasting).saturating_mul(1_000));
     let new = NewHold { id, payer: args.wallet, line: line(&scanned, amount), expires_at, pin: &pin };
-    // A repeat would end at another instant and so be another hold: whether this one is there is seen by its id.
-    let hold = client.hold(&new).await.map_err(|error| told(&error))?;
-    show(&hold)?;
-    fact("until", rfc3339(expires_at))?;
-    show_balance(&client, args.wallet).await
+    let hold = answered(client.hold(&new).await, id)?;
+    // The units are set aside: that a screen or a connection fails now does not change what this ends with.
+    let _ = show(&hold);
+    let _ = show_balance(&client, args.wallet).await;
+    Ok(())
+}
+
+pub(super) async fn status(hold: TransferId, home: &Home) -> Outcome<()> {
+    show(&home.client()?.show_hold(hold).await.map_err(|error| told(&error))?)
 }
 
 pub(super) async fn capture(args: &CaptureArgs, home: &Home) -> Outcome<()> {
@@ -67,19 +76,22 @@ pub(super) async fn capture(args: &CaptureArgs, home: &Home) -> Outcome<()> {
 }
 
 pub(super) async fn release(hold: TransferId, home: &Home) -> Outcome<()> {
-    let released = home.client()?.release(hold).await;
-    show(&answered(released, hold)?)
+    // Letting go twice lets go once, so that it may simply be tried again.
+    show(&home.client()?.release(hold).await.map_err(|error| told(&error))?)
 }
 
 fn show(hold: &Hold) -> Outcome<()> {
-    let status = match hold.status {
-        HoldStatus::Open => "open",
-        HoldStatus::Captured => "captured",
-        HoldStatus::Released => "released",
-        HoldStatus::Expired => "expired",
-        HoldStatus::Forgotten => "forgotten",
-    };
     fact("hold", hold.id)?;
     fact("set aside", Shown(&hold.display))?;
-    fact("status", status)
+    fact("status", hold_status(hold))?;
+    match hold.captured {
+        Some(captured) => {
+            fact("captured", money(captured, hold.currency))?;
+            let rest = hold.amount.saturating_sub(captured);
+            let label = if hold.status == HoldStatus::Open { "remaining" } else { "let go" };
+            fact(label, money(rest, hold.currency))?;
+        }
+        None => fact("captured", "not known any more: see the wallet's history")?,
+    }
+    fact("until", Shown(&hold.expires_at))
 }

@@ -9,6 +9,7 @@ use super::barcode::{Scanned, formatted};
 use super::home::Home;
 use super::tell::{Shown, fact, title_and_detail, told, why};
 use super::{Outcome, pin};
+use crate::cli::minor::minor_units;
 use crate::client::{
     Client, ClientError, Payment, PaymentLine, SeveralPayments, Transfer, TransferLeg, TransferPurpose,
     TransferStatus, new_transfer_id, unix_millis,
@@ -24,7 +25,7 @@ pub(super) struct PayArgs {
     #[arg(long)]
     wallet: WalletId,
     /// How much to pay of the first barcode, in minor units, where it leaves that open or is paid in parts
-    #[arg(long, value_name = "MINOR")]
+    #[arg(long, value_name = "MINOR", value_parser = minor_units)]
     amount: Option<u64>,
     /// Repeat the transfer of this id, which got no answer, and pay at most once
     #[arg(long, value_name = "TRANSFER-ID")]
@@ -33,11 +34,11 @@ pub(super) struct PayArgs {
 
 pub(super) async fn run(args: &PayArgs, home: &Home) -> Outcome<()> {
     let mut read = Vec::with_capacity(args.barcodes.len());
+    let client = home.client()?;
     for (number, barcode) in args.barcodes.iter().enumerate() {
         let said = args.amount.filter(|_| number == 0);
-        read.push(show_and_choose(barcode, said, args.id.is_some(), home)?);
+        read.push(show_and_choose(barcode, said, args.id.is_some(), home, &client).await?);
     }
-    let client = home.client()?;
     let (pin, id) = confirm(args.id)?;
     let answer = match read.as_slice() {
         [(scanned, amount)] => {
@@ -66,15 +67,17 @@ pub(super) async fn run(args: &PayArgs, home: &Home) -> Outcome<()> {
 }
 
 /// Reads and shows a barcode, and says how much of it is paid.
-pub(super) fn show_and_choose(
+pub(super) async fn show_and_choose(
     barcode: &str,
     said: Option<u64>,
     is_repeat: bool,
     home: &Home,
+    client: &Client,
 ) -> Outcome<(Scanned, Amount)> {
-    let scanned = Scanned::new(barcode, home)?;
+    let mut scanned = Scanned::new(barcode, home)?;
     let now = Timestamp::from_millis(unix_millis());
     scanned.show(now)?;
+    scanned.ask_and_show_more(client).await?;
     let amount = scanned.amount(said)?;
     if scanned.verified.details().amount != Some(amount) {
         fact("you pay", formatted(&scanned.verified, amount))?;

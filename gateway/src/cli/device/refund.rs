@@ -6,6 +6,7 @@ use super::Outcome;
 use super::home::Home;
 use super::pay::{confirm, settled, show_balance, tell};
 use super::tell::{Shown, fact, told};
+use crate::cli::minor::minor_units;
 use crate::client::Refund;
 
 /// What to give back.
@@ -14,11 +15,11 @@ pub(super) struct RefundArgs {
     /// The transfer that paid it
     transfer: TransferId,
     /// How much to give back, in minor units; all of it, if not said
-    #[arg(long, value_name = "MINOR")]
+    #[arg(long, value_name = "MINOR", value_parser = minor_units)]
     amount: Option<u64>,
-    /// Which of the transfer's legs, from 0
-    #[arg(long, default_value_t = 0)]
-    leg: u8,
+    /// Which of the transfer's legs, by its number; the first that paid this account, if not said
+    #[arg(long)]
+    leg: Option<u8>,
     /// What ties it to the books
     #[arg(long)]
     reference: Option<String>,
@@ -30,15 +31,21 @@ pub(super) struct RefundArgs {
 pub(super) async fn run(args: &RefundArgs, home: &Home) -> Outcome<()> {
     let client = home.client()?;
     let paid = client.transfer(args.transfer).await.map_err(|error| told(&error))?;
-    let leg = paid.legs.iter().find(|leg| leg.leg == args.leg);
-    let leg = leg
-        .ok_or_else(|| format!("the transfer has {} legs, from 0: choose another --leg", paid.legs.len()))?;
+    // The server shows this account its own legs of what it was paid.
+    let leg = match args.leg {
+        Some(number) => paid.legs.iter().find(|leg| leg.leg == number),
+        None => paid.legs.first(),
+    };
+    let leg = leg.ok_or_else(|| {
+        let numbers: Vec<String> = paid.legs.iter().map(|leg| leg.leg.to_string()).collect();
+        format!("the account has no such leg: give as --leg one of {}", numbers.join(", "))
+    })?;
     fact("was paid", Shown(&leg.display))?;
     let (pin, id) = confirm(args.id)?;
     let refund = Refund {
         id,
         amount: args.amount,
-        leg: Some(args.leg),
+        leg: Some(leg.leg),
         reference: args.reference.as_deref(),
         pin: Some(&pin),
     };

@@ -24,6 +24,8 @@ pub struct Transfer {
     pub payer: WalletId,
     /// The wallet that is paid.
     pub payee: WalletId,
+    /// Who pays; nobody where units enter.
+    pub payer_name: Option<String>,
     /// Who is paid.
     pub payee_name: Option<String>,
     /// How many minor units.
@@ -38,7 +40,7 @@ pub struct Transfer {
     pub reference: Option<String>,
     /// What kind of payment it is, where it is one.
     pub kind: Option<PaymentKind>,
-    /// All that moves in it; the first leg is what was said above.
+    /// All that moves in it that whoever asks may see; the first leg is what was said above.
     pub legs: Vec<TransferLeg>,
     /// What it gives back, or captures.
     pub related: Option<LegName>,
@@ -57,6 +59,8 @@ pub struct TransferLeg {
     pub payer: WalletId,
     /// The wallet that is paid.
     pub payee: WalletId,
+    /// Who pays; nobody where units enter.
+    pub payer_name: Option<String>,
     /// Who is paid.
     pub payee_name: Option<String>,
     /// How many minor units.
@@ -88,7 +92,7 @@ pub struct LegName {
 
 /// On whose word units move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(from = "AuthorityObject")]
 pub enum Authority {
     /// The operator's.
     Operator,
@@ -99,6 +103,28 @@ pub enum Authority {
         /// The device.
         device: DeviceId,
     },
+    /// A device's that the server does not name to whoever asks.
+    SomeDevice,
+}
+
+/// The same as it is sent.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum AuthorityObject {
+    Operator,
+    Device { account: Option<AccountId>, device: Option<DeviceId> },
+}
+
+impl From<AuthorityObject> for Authority {
+    fn from(object: AuthorityObject) -> Self {
+        match object {
+            AuthorityObject::Operator => Self::Operator,
+            AuthorityObject::Device { account: Some(account), device: Some(device) } => {
+                Self::Device { account, device }
+            }
+            AuthorityObject::Device { .. } => Self::SomeDevice,
+        }
+    }
 }
 
 /// Whether a transfer moved anything.

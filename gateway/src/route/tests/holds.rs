@@ -67,6 +67,9 @@ async fn what_is_held_is_captured_in_parts_and_the_rest_let_go() {
     let (status, captured) = world.device(&hotel, Method::POST, &captures, Some(body)).await;
     assert_eq!(status, StatusCode::CREATED, "{captured}");
     assert_eq!(captured["related"], json!({"transfer": id, "leg": 0}));
+    assert_eq!((&captured["by"], &captured["payer"]), (&json!({"kind": "device"}), &from.as_str().into()));
+    let (_, seen) = world.device(&hotel, Method::GET, &path, None).await;
+    assert_eq!((&seen["id"], &seen["transfer"]["by"]), (&hold["id"], &json!({"kind": "device"})), "{seen}");
     for (body, status, slug, field) in [
         (capture(&hotel, 4, 601, "and keep the rest"), 422, "capture-exceeds-hold", "/amount"),
         (capture(&hotel, 5, 1, "and let the rest go"), 422, "statement-not-signed", "/signature"),

@@ -85,12 +85,12 @@ async fn a_request_says_what_its_kind_needs() {
             "field-invalid",
             "/suggestions",
         ),
-        (json!({"kind": "donation", "amount": 5}), 422, "request-inconsistent", "/kind"),
+        (json!({"kind": "donation", "amount": 5}), 422, "request-inconsistent", "/amount"),
         (json!({"kind": "conversion"}), 422, "field-invalid", "/kind"),
         (json!({"kind": {"donation": null}}), 422, "field-invalid", "/kind"),
         (json!({"kind": "withdrawal", "amount": 5}), 422, "agent-needed", "/kind"),
-        (json!({"usage": "parts"}), 422, "request-inconsistent", "/kind"),
-        (json!({"amount": 5, "splits": [split(&other, 6)]}), 422, "request-inconsistent", "/kind"),
+        (json!({"usage": "parts"}), 422, "request-inconsistent", "/amount"),
+        (json!({"amount": 5, "splits": [split(&other, 6)]}), 422, "request-inconsistent", "/splits"),
         (
             json!({"amount": 5, "splits": [split(&other, 1), split(nobody, 1)]}),
             404,
@@ -171,6 +171,32 @@ async fn several_requests_are_paid_together_or_not_at_all() {
     );
     assert_problem(&pay(payment(2)).await, 409, "request-paid", "/payments");
     let path = format!("/v1/transfers/{}", text(&paid["id"]));
-    let seen = world.device(&cafe, Method::GET, &path, None).await;
-    assert_eq!(seen, (StatusCode::OK, paid));
+    assert_eq!(world.device(&ada, Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
+    assert_eq!(world.operator(Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
+
+    // Each payee sees what it was paid, and neither what the other was nor whose device paid.
+    for (payee, wallet, number) in [(&shop, &to, 0), (&cafe, &cafe_wallet, 1)] {
+        let (status, seen) = world.device(payee, Method::GET, &path, None).await;
+        let leg = &paid["legs"][number];
+        assert_eq!((status, &seen["legs"]), (StatusCode::OK, &json!([leg])), "{seen}");
+        for member in ["purpose", "payer", "payee", "payee_name", "amount", "display", "request"] {
+            assert_eq!(seen[member], leg[member], "{member}: {seen}");
+        }
+        assert_eq!((&seen["by"], &seen["position"]), (&json!({"kind": "device"}), &paid["position"]));
+        let (_, listed) =
+            world.device(payee, Method::GET, &format!("/v1/wallets/{wallet}/transfers"), None).await;
+        let listed = listed["transfers"].as_array().unwrap();
+        assert!(listed.contains(&seen), "{listed:?}");
+        let mut told = world.signed(payee, &Method::GET, "/v1/events", None);
+        told.headers_mut().insert("last-event-id", http::HeaderValue::from_static("0"));
+        let mut stream = world.routes.clone().oneshot(told).await.unwrap().into_body();
+        let mut told = String::new();
+        while !told.contains("transfer.settled") {
+            let frame = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+            told.push_str(std::str::from_utf8(&frame).unwrap());
+        }
+        let (_, data) = told.rsplit_once("data: ").unwrap();
+        let data: Value = serde_json::from_str(data.trim()).unwrap();
+        assert_eq!(data, json!({"direction": "incoming", "transfer": seen}));
+    }
 }

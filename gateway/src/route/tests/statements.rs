@@ -37,6 +37,7 @@ async fn a_statement_leads_from_one_balance_to_the_next() {
         "{all}"
     );
     let lines = all["lines"].as_array().unwrap();
+    assert_eq!(all["from"], lines[0]["at"], "it begins with the wallet's first line");
     let told: Vec<_> =
         lines.iter().map(|line| (text(&line["kind"]), line["balance_after"].as_i64().unwrap())).collect();
     let expected =
@@ -73,6 +74,16 @@ async fn a_statement_leads_from_one_balance_to_the_next() {
     assert_eq!((fees.lines().count(), fees.matches(",fee,").count()), (4, 3), "{fees}");
     let (_, found) = world.file(&shop, &format!("{statement}?format=jsonl&reference=ORDER-3")).await;
     assert!(found.lines().count() == 3 && found.contains("\"filtered\":true"), "{found}");
+    assert!(xml.contains(&format!("<FrDtTm>{}", text(&lines[0]["at"]))), "{xml}");
+    let unused = world.wallet_of(&shop, "EUR").await;
+    let (_, nothing) =
+        world.device(&shop, Method::GET, &format!("/v1/wallets/{unused}/statement"), None).await;
+    assert!(
+        text(&nothing["from"]).starts_with("20") && text(&nothing["from"]) < text(&nothing["to"]),
+        "{nothing}"
+    );
+    let path = format!("/v1/wallets/{unused}/statement?format=camt053");
+    assert!(world.file(&shop, &path).await.1.trim_end().ends_with("</Document>"));
     let (_, empty) = world.file(&shop, &format!("{statement}?format=csv&to=2020-01-01T00:00:00Z")).await;
     assert_eq!(empty.lines().count(), 1, "{empty}");
     for (query, field) in [
@@ -93,7 +104,7 @@ async fn a_statement_leads_from_one_balance_to_the_next() {
     let (_, then) = world.device(&shop, Method::GET, &path, None).await;
     assert!(then["posted"].as_i64().unwrap() >= 290, "{then}");
     let (_, before) = world.operator(Method::GET, &format!("{balance}?at=2020-01-01T00:00:00Z"), None).await;
-    assert_eq!(before["posted"], 0);
+    assert_eq!((&before["posted"], &before["position"]), (&0.into(), &Value::Null));
     let answer = world.device(&shop, Method::GET, &format!("{balance}?at=2999-01-01T00:00:00Z"), None).await;
     assert_problem(&answer, 422, "field-invalid", "at");
     assert_problem(&world.device(&ada, Method::GET, &balance, None).await, 404, "wallet-unknown", "wallet");
