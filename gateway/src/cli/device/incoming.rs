@@ -50,7 +50,7 @@ pub(super) async fn list(args: &IncomingArgs, client: &Client) -> Outcome<()> {
             return Ok(());
         }
     }
-    eprintln!("there is more before that: list it with a larger --limit");
+    eprintln!("there may be more before that: list it with a larger --limit");
     Ok(())
 }
 
