@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use quittance_gateway::client::{Client, ClientError, NewPaymentRequest, Payment, PinState, TransferStatus};
+use quittance_gateway::client::{
+    Capture, Client, ClientError, NewHold, NewPaymentRequest, Payment, PaymentLine, PinState,
+    SeveralPayments, Transfer, TransferStatus, new_transfer_id,
+};
 use quittance_ledger::{KeyAlgorithm, Usage};
-use quittance_test_support::{Home, Party, ask, euro, fund, join, pay, payment, posted, register};
+use quittance_test_support::{Home, Party, ask, euro, fund, join, pay, payment, posted, register, soon};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -136,4 +139,85 @@ async fn no_more_than_five_guesses_at_a_pin_are_looked_at() {
     let account = operator.account(payer.account).await.unwrap();
     assert_eq!((account.pin, account.pin_attempts_left), (PinState::Locked, 0));
     assert_eq!((posted(&payer).await, posted(&payee).await), (1_000, 0));
+}
+
+/// Lets many race for the same in round after round, until one is told to ask again in a moment. Of each round one wins,
+/// and the others are told this or that it is over.
+#[expect(clippy::panic, clippy::unwrap_used, reason = "a test that can't go on has failed, as it should")]
+async fn until_busy(
+    over: &str,
+    busy: &str,
+    mut round: impl AsyncFnMut() -> Vec<Result<Transfer, ClientError>>,
+) -> usize {
+    const MAX_ROUNDS: usize = 50;
+    for number in 1..=MAX_ROUNDS {
+        let answers = round().await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:#?}");
+        let problems =
+            answers.into_iter().filter_map(Result::err).map(|error| error.problem().unwrap().clone());
+        let (at_once, after): (Vec<_>, Vec<_>) = problems.partition(|problem| problem.slug() == busy);
+        assert!(after.iter().all(|problem| problem.slug() == over), "{after:#?}");
+        assert!(at_once.iter().all(|problem| problem.status == 409), "{at_once:#?}");
+        if !at_once.is_empty() {
+            return number;
+        }
+    }
+    panic!("{busy} was not told in {MAX_ROUNDS} rounds")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_capture_stands_alone() {
+    const CAPTURES: usize = 8;
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let (payer, payee) = payer_and_payee(&server.operator(), 10_000).await;
+    let new = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(Some(100), euro()) };
+    let barcode = ask(&payee, &new).await.barcode.text;
+    let rounds = until_busy("hold-captured", "hold-busy", async || {
+        let line = PaymentLine::barcode(&barcode);
+        let (id, expires_at) = (new_transfer_id().unwrap(), soon(3_600));
+        let new = NewHold { id, payer: payer.wallet, line, expires_at, pin: payer.pin };
+        let hold = payer.client.hold(&new).await.unwrap();
+        all_at_once(CAPTURES, |_| {
+            let (client, hold) = (payee.client.apart(), hold.clone());
+            let id = new_transfer_id().unwrap();
+            let last = Capture { id, amount: 60, currency: euro(), is_final: true };
+            async move { client.capture(&hold, &last).await }
+        })
+        .await
+    })
+    .await;
+    let taken = 60 * i64::try_from(rounds).unwrap();
+    assert_eq!((posted(&payer).await, posted(&payee).await), (10_000 - taken, taken));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_another_pays_among_others_is_busy() {
+    const PAYERS: usize = 8;
+    let home = Home::new(BINARY);
+    let server = home.start();
+    let operator = server.operator();
+    let (payer, payee) = payer_and_payee(&operator, 10_000).await;
+    let other = join(&operator, "other", KeyAlgorithm::Ed25519).await;
+    let new = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(Some(1), euro()) };
+    // It is asked last, so that whether it is paid hangs on another until all is durable.
+    let reusable = ask(&other, &new).await.barcode.text;
+    let rounds = until_busy("request-paid", "request-busy", async || {
+        let once = ask(&payee, &NewPaymentRequest::of(Some(100), euro())).await.barcode.text;
+        all_at_once(PAYERS, |_| {
+            let (payer, reusable, once) = (payer.clone(), reusable.clone(), once.clone());
+            async move {
+                let payments = [PaymentLine::barcode(&reusable), PaymentLine::barcode(&once)];
+                let id = new_transfer_id().unwrap();
+                let (wallet, pin) = (payer.wallet, payer.pin);
+                let several = SeveralPayments { id, payer: wallet, payments: &payments, pin };
+                payer.client.apart().pay_several(&several).await
+            }
+        })
+        .await
+    })
+    .await;
+    let paid = i64::try_from(rounds).unwrap();
+    let balances = (posted(&payer).await, posted(&payee).await, posted(&other).await);
+    assert_eq!(balances, (10_000 - 101 * paid, 100 * paid, paid));
 }

@@ -1,8 +1,8 @@
 //! The checkpointer: writes the durable state to the store from time to time, so that a start replays only what came after.
 //!
-//! It runs on a thread of its own, off the way of every answer. A shard's wallets, its payment requests and the position
-//! they are as of are one batch; so are the accounts, and so is the index. None of it is ever ahead of the journal: a
-//! shard and this thread only hear of blocks that are durable.
+//! It runs on a thread of its own, off the way of every answer. A shard's wallets with their books, its accounts' limits
+//! and the position they are as of are one batch; so are the accounts with currencies, fees and rates, and so is the
+//! index. None of it is ever ahead of the journal: a shard and this thread only hear of blocks that are durable.
 
 use std::collections::HashMap;
 use std::io;

@@ -25,6 +25,7 @@ use crate::history::History;
 use crate::keys::Keys;
 use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
+use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::store::{StateBatch, Store, StoreError};
 
@@ -34,7 +35,8 @@ const SNAPSHOT_GIVEN_AGAIN: Duration = Duration::from_secs(60);
 /// A settlement engine on one store.
 ///
 /// Its methods are in the files of `request/`, by what they are about. Those that are async answer once all that the
-/// answer rests on is durable, and need no particular runtime; the others do not wait for anything, but may read the disk.
+/// answer rests on is durable, and need no particular runtime: what they read from the disk they read as [`Engine::reading`]
+/// does. The others do not wait for anything, but may read the disk, so async code runs those that do by it.
 pub struct Engine {
     pub(crate) config: EngineConfig,
     pub(crate) keys: Keys,
@@ -46,6 +48,7 @@ pub struct Engine {
     pub(crate) history: Arc<History>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) watchers: Arc<Watchers>,
+    pub(crate) reads: Reads,
     tip: Arc<AtomicU64>,
     store: Store,
     last_snapshot: Mutex<Option<Snapshot>>,
@@ -148,6 +151,7 @@ impl Engine {
             history,
             heads,
             watchers,
+            reads: Reads::default(),
             tip: published_to,
             store,
             last_snapshot: Mutex::new(None),

@@ -55,6 +55,19 @@ impl Heads {
         self.newest.read().head(at)
     }
 
+    /// Whether what the store has is what a tree has that was made anew from the journal, down to each node that a proof may need.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub(crate) fn is_kept(&self, made_anew: &BlockTree) -> Result<bool, StoreError> {
+        let all = made_anew.unwritten();
+        let mut is_same = self.tree.end()?.is_some_and(|end| end == all.end);
+        for (key, nodes) in all.chunks {
+            is_same &= self.tree.chunk(key)?.is_some_and(|chunk| chunk.to_bytes() == nodes);
+        }
+        Ok(is_same)
+    }
+
     /// What leads from the block of this index to the root of a head of so many blocks.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod notifier;
 mod order;
 mod pending;
 mod pin;
+mod reading;
 mod recovery;
 mod request;
 mod store;

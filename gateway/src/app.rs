@@ -64,13 +64,23 @@ impl App {
         format!("{}{path}", self.origin)
     }
 
-    /// Reads from the engine where that blocks.
+    /// Reads from the engine where that blocks. Too many reads at a time are refused.
     pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce(&Engine) -> T + Send + 'static,
     {
         let engine = Arc::clone(&self.engine);
-        tokio::task::spawn_blocking(move || read(&engine)).await.map_err(|error| Problem::internal(&error))
+        Ok(self.engine.reading(move || read(&engine)).await?)
+    }
+
+    /// As [`App::read`], but waits for its turn: an answer that has begun is not broken off for others.
+    pub(crate) async fn read_in_turn<T, F>(&self, read: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Engine) -> T + Send + 'static,
+    {
+        let engine = Arc::clone(&self.engine);
+        Ok(self.engine.reading_in_turn(move || read(&engine)).await?)
     }
 }

@@ -1,10 +1,18 @@
 //! Rates that can't be quoted at, and quotes that can't be taken.
 
+use std::sync::Arc;
+
+use data_encoding::BASE64URL_NOPAD;
 use http::Method;
+use quittance_barcode::Origin;
 use quittance_gateway::client::{
-    Body, Money, NewQuote, NewRate, NewWallet, Quote, QuoteAmount, RequestStatus, new_transfer_id,
+    Body, Money, NewDevice, NewQuote, NewRate, NewWallet, Quote, QuoteAmount, RequestStatus, new_signer,
+    new_transfer_id,
 };
-use quittance_ledger::{CurrencyCode, WalletId};
+use quittance_ledger::{
+    Amount, Authority, CurrencyCode, KeyAlgorithm, Leg, PaymentKind, Purpose, Terms, Transfer, Usage,
+    WalletId,
+};
 use quittance_test_support::{euro, eventually};
 use serde_json::json;
 
@@ -143,4 +151,60 @@ async fn a_quote_ends() {
     .await;
     let call = scene.payer.client.convert(new_transfer_id().unwrap(), &quote, scene.payer.pin);
     scene.refuses_call("too late", call, due(410, &["request-expired"], Some("/request"))).await;
+}
+
+/// Whoever gives for a quote must see that it is paid for. In a payment of two quotes with one giver the two wallets that are
+/// paid can't each tell which half is theirs, so such quotes are taken one by one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quotes_of_one_giver_and_two_takers_are_not_taken_together() {
+    let (scene, giver, target) = bureau(600).await;
+    let yen: CurrencyCode = "JPY".parse().unwrap();
+    let new = NewQuote { from: scene.payer.wallet, to: target, amount: QuoteAmount::Give(100) };
+    let first = scene.payer.client.quote(&new).await.unwrap();
+    let second_till = NewWallet { id: None, account: None, currency: euro(), name: None };
+    let taker = scene.payee.client.open_wallet(&second_till).await.unwrap().id;
+    let rate = NewRate { rate: "162.35", taker, giver, quote_lifetime_s: Some(600) };
+    scene.operator.set_rate(euro(), yen, &rate).await.unwrap();
+    let second = scene.payer.client.quote(&new).await.unwrap();
+    let quotes = [&first, &second];
+
+    let signer = Arc::new(new_signer(KeyAlgorithm::Ed25519).unwrap());
+    let code = scene.payer.client.issue_pairing_code(scene.payer.account).await.unwrap().code;
+    let device = NewDevice { code: &code, name: "a phone", pin: scene.payer.pin };
+    let (phone, _) = scene.payer.client.pair(Arc::clone(&signer), device).await.unwrap();
+    let leg = |payer, payee, money: &Money, purpose| {
+        let (amount, currency) = (Amount::new(money.amount).unwrap(), money.currency);
+        Leg { payer, payee, amount, currency, purpose, reference: None }
+    };
+    let pays = |quote: &Quote| {
+        let terms = Terms {
+            request: quote.request.id,
+            amount: None,
+            usage: Usage::OneTime,
+            expires_at: None,
+            till: None,
+            kind: PaymentKind::Conversion,
+        };
+        leg(quote.from, quote.request.wallet, &quote.give, Purpose::Payment(terms))
+    };
+    let gives = |quote: &Quote| leg(quote.giver, quote.to, &quote.get, Purpose::Conversion);
+    let legs: Vec<Leg> = quotes.into_iter().map(pays).chain(quotes.into_iter().map(gives)).collect();
+    let id = new_transfer_id().unwrap();
+    let mut transfer = Transfer::new(id, Authority::Operator, legs[0]);
+    transfer.linked = legs[1..].into();
+    let origin: Origin = scene.operator.origin().parse().unwrap();
+    let signature = signer.sign(transfer.statement(&origin.url()).as_bytes());
+    let line = |quote: &Quote| {
+        let Money { amount, currency, .. } = &quote.give;
+        json!({ "request": quote.request, "amount": amount, "currency": currency })
+    };
+    let body = json!({
+        "id": id, "payer": scene.payer.wallet, "payments": quotes.map(line), "pin": scene.payer.pin,
+        "signature": BASE64URL_NOPAD.encode(&signature),
+    });
+    let ask = (Method::POST, "/v1/transfers", Body::json(&body).unwrap());
+    scene.refuses("both", &phone, ask, due(409, &["legs-differ"], Some("/payments"))).await;
+    for quote in quotes {
+        scene.payer.client.convert(new_transfer_id().unwrap(), quote, scene.payer.pin).await.unwrap();
+    }
 }

@@ -5,9 +5,10 @@ use quittance_gateway::client::{
     Body, Capture, Hold, HoldStatus, NewHold, NewPaymentRequest, Payment, PaymentLine, PaymentRequest,
     SplitPart, new_transfer_id, rfc3339,
 };
-use quittance_ledger::{CurrencyCode, KeyAlgorithm, PaymentKind, Timestamp, Usage};
-use quittance_test_support::{ask, euro, eventually, join, soon};
+use quittance_ledger::{CurrencyCode, KeyAlgorithm, MAX_HOLDS_PER_WALLET, PaymentKind, Timestamp, Usage};
+use quittance_test_support::{ask, euro, eventually, fund, join, soon};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{Scene, due};
 
@@ -139,4 +140,30 @@ async fn no_more_is_taken_than_was_set_aside_and_nothing_after_its_end() {
     let expired = due(410, &["hold-expired"], Some("hold"));
     scene.refuses_call("after its end", client.capture(&hold, &part(1)), expired).await;
     scene.refuses_call("let go after its end", client.release(hold.id), expired).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wallet_remembers_so_many_holds_and_no_more() {
+    const AT_ONCE: usize = 32;
+    let scene = Scene::new().await;
+    fund(&scene.operator, scene.payer.wallet, 10_000).await;
+    let new = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(Some(1), euro()) };
+    let cent = ask(&scene.payee, &new).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..AT_ONCE {
+        let (client, payer, pin) = (scene.payer.client.apart(), scene.payer.wallet, scene.payer.pin);
+        let text = cent.barcode.text.clone();
+        tasks.spawn(async move {
+            for _ in (number..MAX_HOLDS_PER_WALLET).step_by(AT_ONCE) {
+                let (id, line) = (new_transfer_id().unwrap(), PaymentLine::barcode(&text));
+                client.hold(&NewHold { id, payer, line, expires_at: soon(DAY_SECS), pin }).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let full = due(409, &["too-many-holds"], Some("/payer"));
+    let more = scene.hold(&cent, soon(DAY_SECS));
+    scene.refuses_call("one more", scene.payer.client.hold(&more), full).await;
+    // It can still pay.
+    scene.payer.client.pay(&scene.payment()).await.unwrap();
 }

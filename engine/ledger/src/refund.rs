@@ -141,3 +141,31 @@ impl RefundBook {
         forgotten
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wallet_remembers_so_many_refunds_and_no_more() {
+        let at = Timestamp::from_secs(1_800_000_000);
+        let amount = Amount::new(10).unwrap();
+        let original = |n: u32| {
+            let [a, b, c, d] = n.to_be_bytes();
+            let transfer = TransferId::from_bytes([1, 2, 3, 4, 5, 6, 0x70, 0, 0x80, 0, 0, 0, a, b, c, d]);
+            Original { id: LegId { transfer: transfer.unwrap(), leg: 0 }, amount, at }
+        };
+        let most = u32::try_from(MAX_REFUNDED_PER_WALLET).unwrap();
+        let mut book = RefundBook::default();
+        for n in 1..most {
+            book.restore(original(n).id, RefundState { amount, at, refunded: 4 });
+        }
+        // The last place is taken by what is under way already.
+        assert_eq!(book.decide(&original(most), 1, at), Ok(()));
+        book.expect(&original(most), Amount::new(1).unwrap());
+        assert_eq!(book.decide(&original(most + 1), 1, at), Err(Refusal::TooManyRefunds));
+        assert_eq!(book.decide(&original(1), 6, at), Ok(()), "what is remembered can be added to");
+        book.end(&original(most), Amount::new(1).unwrap());
+        assert_eq!(book.decide(&original(most + 1), 1, at), Ok(()));
+    }
+}

@@ -1,4 +1,4 @@
-//! The two-party settlement protocol as a pure machine.
+//! The settlement protocol as a pure machine.
 //!
 //! A shard hosts the wallets of some partitions. It takes one message at a time and answers with effects, which are
 //! values: messages to other partitions, events for the journal, answers to whoever asked. It knows no actor, queue,

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use quittance_barcode::{Origin, verify_device_signature};
 use quittance_journal::{BlockHash, BlockTree, Position, Record, ReplayError, replay};
-use quittance_ledger::{Authority, Breach, Currency, Event, Ledger, Owner, Timestamp};
+use quittance_ledger::{Authority, Breach, Currency, Event, Ledger, Owner};
 
 use crate::error::StartError;
 use crate::heads::Heads;
@@ -154,7 +154,7 @@ pub fn audit_with(
     let mut reading = Reading::default();
     let heads = Heads::open(&store)?;
     let mut tree = BlockTree::default();
-    let (mut differs, mut are_heads_compared) = (None, false);
+    let (mut differs, mut are_heads_same) = (None, false);
     let mut next_report = Position::START;
     let tip = replay(&journal, Position::START, |block| {
         for (position, record) in block.positioned() {
@@ -169,7 +169,7 @@ pub fn audit_with(
         reading.blocks += 1;
         tree.append(&block).map_err(StoreError::from)?;
         if block.last() == heads.indexed_to() {
-            are_heads_compared = tree.head(Timestamp::EPOCH) == heads.head(Timestamp::EPOCH);
+            are_heads_same = heads.is_kept(&tree)?;
         }
         if block.last() >= next_report {
             progress(AuditProgress { position: block.last(), tip: end });
@@ -192,7 +192,7 @@ pub fn audit_with(
     if let Some(differs) = differs {
         return Err(differs);
     }
-    if heads.indexed_to() != Position::START && !are_heads_compared {
+    if heads.indexed_to() != Position::START && !are_heads_same {
         return Err(AuditError::HeadsDiffer(heads.indexed_to()));
     }
     checkpoints.check_unplaced()?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pollster::block_on;
-use quittance_journal::{Committer, Submission, Tip};
+use quittance_journal::{ChunkKey, Committer, Submission, Tip, Unwritten};
 use quittance_ledger::{
     Allowance, Amount, Authority, BookEntry, Day, EntryState, Event, FeeRule, FeeScope, HoldState,
     HoldStatus, Leg, PaymentRequestId, Purpose, Timestamp, Transfer, TransferId, WalletId, WalletSnapshot,
@@ -71,10 +71,14 @@ fn append(store: &Store, event: Event) {
 fn append_at(store: &Store, at: Timestamp, event: Event) {
     let tip = replay(&store.journal_reader(), Position::START, |_| Ok::<_, ReplayError>(())).unwrap();
     assert_ne!(tip, Tip::GENESIS);
+    append_after(store, tip, at, event);
+}
+
+fn append_after(store: &Store, tip: Tip, at: Timestamp, event: Event) -> Tip {
     let (committer, queue) = Committer::<_, ()>::new(store.journal_writer().unwrap(), tip, 1);
     queue.submit(Submission::Record { at, event, done: None });
     drop(queue);
-    committer.run(|_| {}).unwrap();
+    committer.run(|_| {}).unwrap()
 }
 
 #[test]
@@ -131,6 +135,57 @@ fn a_balance_that_would_be_shown_wrong_is_found() {
     });
     let AuditError::IndexDiffers { what, position } = error else { panic!("{error}") };
     assert!(what.starts_with("wallet") && position == Position::new(6), "{what} at {position}");
+}
+
+/// Of the oldest chunk nothing is read at a start, only when a receipt or a consistency proof needs it.
+#[test]
+fn a_tree_of_blocks_that_would_prove_nothing_is_found() {
+    const OLDEST: ChunkKey = ChunkKey { tier: 0, number: 0 };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let Owner::Account(account) = sound_store(folder.path()).owner else { panic!("an account's wallet") };
+    let store = Store::open_existing(&path).unwrap();
+    let mut tip = replay(&store.journal_reader(), Position::START, |_| Ok::<_, ReplayError>(())).unwrap();
+    for _ in 0..300 {
+        tip = append_after(&store, tip, system_now(), Event::PinFailuresCleared { account });
+    }
+    drop(store);
+    let config = EngineConfig::new(path.clone(), "http://127.0.0.1:7400".parse().unwrap());
+    drop(Engine::start(config, Keys::load_or_create(&folder.path().join("keys")).unwrap()).unwrap());
+    audit(&path).unwrap();
+
+    let write = |chunks: Vec<(ChunkKey, Vec<u8>)>, end: Option<Vec<u8>>| {
+        let store = Store::open_existing(&path).unwrap();
+        let tree = store.heads();
+        let end = end.unwrap_or_else(|| tree.end().unwrap().unwrap());
+        tree.write(&Unwritten { blocks: tip.blocks, end, chunks }).unwrap();
+        store.sync().unwrap();
+    };
+    let (sound, end) = {
+        let tree = Store::open_existing(&path).unwrap().heads();
+        (tree.chunk(OLDEST).unwrap().unwrap().to_bytes(), tree.end().unwrap().unwrap())
+    };
+    assert_eq!(sound.len(), 256 * 32);
+    for at in [0, 100 * 32 + 7, sound.len() - 1] {
+        let mut nodes = sound.clone();
+        nodes[at] ^= 1;
+        write(vec![(OLDEST, nodes)], None);
+        let error = audit(&path).unwrap_err();
+        assert!(matches!(error, AuditError::HeadsDiffer(position) if position == tip.position), "{error}");
+    }
+    write(vec![(OLDEST, sound[..255 * 32].to_vec())], None);
+    assert!(matches!(audit(&path).unwrap_err(), AuditError::HeadsDiffer(_)));
+    write(vec![(OLDEST, sound[..31].to_vec())], None);
+    assert!(matches!(audit(&path).unwrap_err(), AuditError::Unreadable(_)));
+    write(vec![(OLDEST, sound)], None);
+    audit(&path).unwrap();
+    // The end says how far the tree reaches, the last block's hash, and the nodes that the root is of.
+    for at in (0..end.len()).step_by(13) {
+        let mut changed = end.clone();
+        changed[at] ^= 1;
+        write(Vec::new(), Some(changed));
+        assert!(audit(&path).is_err(), "byte {at} of the end");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ impl Engine {
     /// # Errors
     /// There is no such hold, or the party is neither its payer nor its payee.
     pub async fn hold(&self, party: Party, hold: TransferId) -> Result<HoldRecord, EngineError> {
-        let placed = self.transfer(party, hold)?.filter(|record| record.refusal.is_none());
+        let placed = self.find_transfer(party, hold).await?.filter(|record| record.refusal.is_none());
         let placed = placed.ok_or(Refusal::HoldUnknown)?;
         if !matches!(placed.transfer.purpose, Purpose::Hold { .. }) {
             return Err(Refusal::HoldUnknown.into());

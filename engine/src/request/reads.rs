@@ -1,15 +1,17 @@
 //! What was: transfers, statements, what accounts are told, and those who follow them. These read the disk.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use quittance_journal::Position;
 use quittance_ledger::{AccountId, Name, PaymentRequest, Reference, Timestamp, TransferId, WalletId};
 use tokio::sync::watch;
 
+use crate::admission::Admission;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::happening::Happening;
-use crate::history::Order;
+use crate::history::{History, Order};
 use crate::order::{Party, TransferRecord};
 use crate::store::Line;
 
@@ -34,19 +36,28 @@ impl Engine {
     /// # Errors
     /// The store can't be read.
     pub fn transfer(&self, party: Party, id: TransferId) -> Result<Option<TransferRecord>, EngineError> {
-        let position = match self.admission.position_of(id) {
-            Some(position) => Some(position),
-            None => self.history.find(id)?,
-        };
-        let Some(position) = position else { return Ok(None) };
-        let record = self.history.transfer_at(position)?;
-        let has_part = match party {
+        let record = record_of(&self.admission, &self.history, id)?;
+        Ok(record.filter(|record| self.has_part(party, record)))
+    }
+
+    /// As [`Engine::transfer`], for async code.
+    pub(super) async fn find_transfer(
+        &self,
+        party: Party,
+        id: TransferId,
+    ) -> Result<Option<TransferRecord>, EngineError> {
+        let (admission, history) = (Arc::clone(&self.admission), Arc::clone(&self.history));
+        let record = self.reading(move || record_of(&admission, &history, id)).await??;
+        Ok(record.filter(|record| self.has_part(party, record)))
+    }
+
+    fn has_part(&self, party: Party, record: &TransferRecord) -> bool {
+        match party {
             Party::Operator => true,
             Party::Account(account) => {
                 record.transfer.wallets().any(|wallet| self.directory.owner(wallet) == Some(account))
             }
-        };
-        Ok(Some(record).filter(|_| has_part))
+        }
     }
 
     /// A wallet's transfers before `before`, newest first, at most `limit`.
@@ -198,4 +209,16 @@ impl Engine {
     pub fn owner(&self, wallet: WalletId) -> Option<AccountId> {
         self.directory.owner(wallet)
     }
+}
+
+fn record_of(
+    admission: &Admission,
+    history: &History,
+    id: TransferId,
+) -> Result<Option<TransferRecord>, EngineError> {
+    let position = match admission.position_of(id) {
+        Some(position) => Some(position),
+        None => history.find(id)?,
+    };
+    position.map(|position| history.transfer_at(position)).transpose()
 }

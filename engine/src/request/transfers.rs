@@ -1,5 +1,7 @@
 //! Transfers: what moves units, or sets them aside.
 
+use std::sync::Arc;
+
 use quittance_barcode::verify_device_signature;
 use quittance_ledger::{
     AccountKind, Amount, Authority, FeeRule, Leg, LegId, MAX_ASKED_LEGS, MAX_LEGS, Original, PaymentKind,
@@ -126,7 +128,8 @@ impl Engine {
         payer: &PairedDevice,
         order: &PaymentOrder,
     ) -> Result<Option<TransferRecord>, EngineError> {
-        let Some(record) = self.transfer(Party::Account(payer.account), order.id)? else { return Ok(None) };
+        let record = self.find_transfer(Party::Account(payer.account), order.id).await?;
+        let Some(record) = record else { return Ok(None) };
         let is_payers = matches!(
             record.transfer.authority,
             Authority::Device { account, .. } if account == payer.account
@@ -256,7 +259,7 @@ impl Engine {
         mover: Mover<'_>,
         order: CaptureOrder,
     ) -> Result<TransferRecord, EngineError> {
-        let placed = self.settled(order.hold).map_err(|error| match error {
+        let placed = self.settled(order.hold).await.map_err(|error| match error {
             EngineError::TransferUnknown => Refusal::HoldUnknown.into(),
             other => other,
         })?;
@@ -280,7 +283,7 @@ impl Engine {
     /// # Errors
     /// The transfer is not known, has no such leg for the party, or can't be refunded; and as [`Engine::pay`].
     pub async fn refund(&self, mover: Mover<'_>, order: RefundOrder) -> Result<TransferRecord, EngineError> {
-        let record = self.settled(order.transfer)?;
+        let record = self.settled(order.transfer).await?;
         let is_refundable = |leg: &Leg| match leg.purpose {
             Purpose::Payment(terms) => terms.kind != PaymentKind::Conversion,
             Purpose::Capture { .. } => true,
@@ -317,7 +320,7 @@ impl Engine {
     /// # Errors
     /// The transfer is not known, or is none that can be taken back; and as [`Engine::issue`].
     pub async fn reverse(&self, order: ReversalOrder) -> Result<TransferRecord, EngineError> {
-        let record = self.settled(order.transfer)?;
+        let record = self.settled(order.transfer).await?;
         let reversed = |(number, leg): (u8, Leg)| {
             let is_reversible =
                 !matches!(leg.purpose, Purpose::Refund(_) | Purpose::Reversal(_) | Purpose::Hold { .. });
@@ -365,8 +368,8 @@ impl Engine {
     }
 
     /// A transfer that was settled.
-    pub(super) fn settled(&self, id: TransferId) -> Result<TransferRecord, EngineError> {
-        let record = self.transfer(Party::Operator, id)?;
+    pub(super) async fn settled(&self, id: TransferId) -> Result<TransferRecord, EngineError> {
+        let record = self.find_transfer(Party::Operator, id).await?;
         record.filter(|record| record.refusal.is_none()).ok_or(EngineError::TransferUnknown)
     }
 
@@ -405,7 +408,10 @@ impl Engine {
         check: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<TransferRecord, EngineError> {
         let outcome = match self.admission.claim(&transfer, self.clock.now(), check)? {
-            Claimed::Done(position) => return self.history.transfer_at(position),
+            Claimed::Done(position) => {
+                let history = Arc::clone(&self.history);
+                return self.reading(move || history.transfer_at(position)).await?;
+            }
             Claimed::UnderWay(outcome) => outcome,
             Claimed::New(outcome) => {
                 self.router.deliver(Message::first_visit(Box::new(transfer)), None);

@@ -1,4 +1,4 @@
-//! Checkpoints in sled: wallets, payment requests, accounts and currencies as of a position of the journal.
+//! Checkpoints in sled: wallets with their books, limits, accounts, currencies and tariffs as of a position of the journal.
 //!
 //! | key | value |
 //! | --- | --- |
@@ -11,8 +11,8 @@
 //! | `x` currency, `/`, currency | the rate of conversion |
 //! | `a` account | the account |
 //! | `c` code | the currency and its issuer wallet |
-//! | `p` partition | the position as of which the partition's wallets and requests are written |
-//! | `d` | the position as of which accounts and currencies are written |
+//! | `p` partition | the position as of which the partition's wallets, their books and limits are written |
+//! | `d` | the position as of which accounts, currencies, fees and rates are written |
 //! | `k` | the fingerprints of the keys that the store was used with |
 //! | `t` millisecond | the position of the journal's end at that time |
 //!

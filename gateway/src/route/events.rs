@@ -138,8 +138,10 @@ impl Feed {
             // Before the read, so that what becomes durable during it is seen as a change.
             self.changes.borrow_and_update();
             let (account, cursor) = (self.account, self.cursor);
-            let page =
-                self.app.read(move |engine| engine.account_events(account, cursor, MAX_PAGE_EVENTS)).await;
+            let page = self
+                .app
+                .read_in_turn(move |engine| engine.account_events(account, cursor, MAX_PAGE_EVENTS))
+                .await;
             match page {
                 Ok(Ok(page)) => {
                     let page = page.into_iter().map(|(position, _, happening)| (position, happening));

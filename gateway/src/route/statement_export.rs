@@ -131,7 +131,7 @@ impl Export {
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
         if let Some(from) = self.cursor {
             let period = Arc::clone(&self.period);
-            let read = self.app.read(move |engine| {
+            let read = self.app.read_in_turn(move |engine| {
                 let (found, next) = records(engine, &period, from, PAGE_RECORDS)?;
                 let lines = found.iter().flat_map(|record| movements(engine, period.wallet.id, record));
                 Ok::<_, quittance_engine::EngineError>((lines.collect::<Vec<_>>(), next))

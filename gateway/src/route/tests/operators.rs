@@ -152,3 +152,39 @@ async fn an_adjustment_moves_all_of_its_legs_or_none() {
     let wallet = world.operator(Method::GET, &format!("/v1/wallets/{to}"), None).await.1;
     assert_eq!(wallet["posted"], 200);
 }
+
+#[tokio::test]
+async fn reads_that_are_too_many_are_refused_and_payments_are_not() {
+    let world = World::with_euro().await;
+    let (_, ada, from) = world.party("Ada", 1, 5_000).await;
+    let (_, shop, to) = world.party("Shop", 2, 0).await;
+    let request = world.ask(&shop, &to, json!({"amount": 100, "currency": "EUR"})).await;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(released));
+    for _ in 0..1_000 {
+        let (app, released) = (Arc::clone(&world.app), Arc::clone(&released));
+        tokio::spawn(async move {
+            let _ = app.read(move |_| released.lock().unwrap().recv().is_ok()).await;
+        });
+        tokio::task::yield_now().await;
+    }
+    let path = format!("/v1/wallets/{from}/transfers");
+    let asked = world.signed(&ada, &Method::GET, &path, None);
+    let refused = world.routes.clone().oneshot(asked).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key(RETRY_AFTER));
+    let body = world.payment(&ada, &world.transfer_id(1), &from, &request);
+    let (status, paid) = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{paid}");
+    drop(release);
+    // Those that waited go before it.
+    let (status, page) = loop {
+        let (status, page) = world.device(&ada, Method::GET, &path, None).await;
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            break (status, page);
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert_eq!(page["transfers"][0]["id"], paid["id"]);
+}
