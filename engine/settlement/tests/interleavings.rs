@@ -241,7 +241,7 @@ proptest! {
         prop_assert_eq!(world.answers.len() as u64, sent.commands, "every command is answered");
         world.check_at_rest();
         // Once every hold's time is over nothing is set aside.
-        world.now = world.now.plus_millis(40 * MINUTE_MS);
+        world.now = world.now.plus_millis(24 * 60 * MINUTE_MS);
         world.run_dry();
         world.check_at_rest();
         prop_assert!(world.model.wallets().all(|wallet| wallet.snapshot().held == 0));
