@@ -1,12 +1,12 @@
 //! Transfers, leg by leg, as each party may see them.
 //!
-//! The operator and the account that pays the first leg see all of a transfer. Another party sees the legs that one of its
-//! wallets pays or is paid by, and not whose device asked: what else was paid together with it is nothing to it.
+//! The operator and the account whose device asked see all of a transfer. Another party sees the legs that one of its wallets
+//! pays or is paid by, and not whose device asked: what else was paid together with it is nothing to it.
 
 use quittance_engine::{Engine, Party, TransferRecord};
 use quittance_ledger::{
     AccountId, Amount, Authority, CurrencyCode, Description, DeviceId, Leg, LegId, Name, PaymentKind,
-    PaymentRequestId, Purpose, Reference, TransferId, WalletId,
+    PaymentRequestId, Purpose, Reference, Transfer, TransferId, WalletId,
 };
 use serde::Serialize;
 
@@ -138,6 +138,15 @@ impl LegView {
     }
 }
 
+/// Whether a party asked for a transfer, or is the operator.
+fn is_told_all(viewer: Party, transfer: &Transfer) -> bool {
+    match (viewer, transfer.authority) {
+        (Party::Operator, _) => true,
+        (Party::Account(account), Authority::Device { account: asker, .. }) => account == asker,
+        (Party::Account(_), Authority::Operator) => false,
+    }
+}
+
 impl TransferView {
     pub(crate) fn new(engine: &Engine, viewer: Party, record: &TransferRecord) -> Result<Self, Problem> {
         let transfer = &record.transfer;
@@ -145,7 +154,7 @@ impl TransferView {
             Party::Operator => true,
             Party::Account(account) => engine.owner(wallet) == Some(account),
         };
-        let sees_all = is_own(transfer.payer);
+        let sees_all = is_told_all(viewer, transfer);
         let refusal = record.refusal.map(|refusal| {
             let problem = Problem::from(refusal);
             RefusalView {

@@ -28,8 +28,11 @@ impl World {
 async fn what_is_held_is_captured_in_parts_and_the_rest_let_go() {
     let world = World::with_euro().await;
     let (_, ada, from) = world.party("Ada", 1, 5_000).await;
-    let (_, hotel, to) = world.party("Hotel", 2, 0).await;
+    let (hotel_account, hotel, to) = world.party("Hotel", 2, 0).await;
     let (_, eve, _) = world.party("Eve", 3, 0).await;
+    let (_, _, house) = world.party("House", 4, 0).await;
+    let fee = json!({"fixed": 10, "collector": house});
+    world.operator(Method::PUT, "/v1/currencies/EUR/fee", Some(fee)).await;
     let request = world.ask(&hotel, &to, json!({"amount": 1_000, "currency": "EUR"})).await;
     let until = world.soon(3_600);
     let id = world.transfer_id(1);
@@ -67,7 +70,14 @@ async fn what_is_held_is_captured_in_parts_and_the_rest_let_go() {
     let (status, captured) = world.device(&hotel, Method::POST, &captures, Some(body)).await;
     assert_eq!(status, StatusCode::CREATED, "{captured}");
     assert_eq!(captured["related"], json!({"transfer": id, "leg": 0}));
-    assert_eq!((&captured["by"], &captured["payer"]), (&json!({"kind": "device"}), &from.as_str().into()));
+    let by = json!({"kind": "device", "account": hotel_account, "device": hotel.key_id});
+    assert_eq!((&captured["by"], &captured["payer"]), (&by, &from.as_str().into()));
+    assert_eq!(captured["legs"].as_array().unwrap().len(), 2, "{captured}");
+    // Whose units were taken sees neither the payee's device nor what the payee paid of them.
+    let seen = format!("/v1/transfers/{}", text(&captured["id"]));
+    let (_, seen) = world.device(&ada, Method::GET, &seen, None).await;
+    assert_eq!(seen["by"], json!({"kind": "device"}));
+    assert_eq!(seen["legs"], json!([captured["legs"][0]]));
     let (_, seen) = world.device(&hotel, Method::GET, &path, None).await;
     assert_eq!((&seen["id"], &seen["transfer"]["by"]), (&hold["id"], &json!({"kind": "device"})), "{seen}");
     for (body, status, slug, field) in [

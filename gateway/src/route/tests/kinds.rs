@@ -199,4 +199,21 @@ async fn several_requests_are_paid_together_or_not_at_all() {
         let data: Value = serde_json::from_str(data.trim()).unwrap();
         assert_eq!(data, json!({"direction": "incoming", "transfer": seen}));
     }
+
+    // Nor does a payee see what the other gives back, although it pays the first leg.
+    let (status, reversed) = world
+        .operator(
+            Method::POST,
+            &format!("{path}/reversals"),
+            Some(json!({"id": world.transfer_id(9), "reason": "Paid in error"})),
+        )
+        .await;
+    assert_eq!((status, reversed["legs"].as_array().unwrap().len()), (StatusCode::CREATED, 2), "{reversed}");
+    let path = format!("/v1/transfers/{}", text(&reversed["id"]));
+    for (payee, number) in [(&shop, 0), (&cafe, 1)] {
+        let (_, seen) = world.device(payee, Method::GET, &path, None).await;
+        assert_eq!(seen["legs"], json!([reversed["legs"][number]]), "{seen}");
+    }
+    let (_, seen) = world.device(&ada, Method::GET, &path, None).await;
+    assert_eq!(seen, reversed);
 }
