@@ -210,11 +210,11 @@ async fn notice(
         }
         Happening::RequestOpened(request) => Notice::Request {
             direction: direction(request.payer),
-            request: Box::new(as_it_is(engine, request, RequestStatus::Open).await?),
+            request: Box::new(as_it_is(engine, viewer, request, RequestStatus::Open).await?),
         },
         Happening::RequestCancelled(request) => Notice::Request {
             direction: direction(request.payer),
-            request: Box::new(as_it_is(engine, request, RequestStatus::Cancelled).await?),
+            request: Box::new(as_it_is(engine, viewer, request, RequestStatus::Cancelled).await?),
         },
         Happening::WalletFrozen { wallet, .. }
         | Happening::WalletUnfrozen { wallet }
@@ -233,13 +233,15 @@ fn first_leg_of(engine: &Engine, account: AccountId, record: &TransferRecord) ->
 /// A request as it is now; where its wallet has forgotten it, as it was when the event happened.
 async fn as_it_is(
     engine: &Engine,
+    viewer: Party,
     request: &PaymentRequest,
     status: RequestStatus,
 ) -> Result<RequestView, Problem> {
     match engine.request(Party::Operator, request.payee, request.terms.request).await {
-        Ok(state) => RequestView::new(engine, &state),
+        Ok(state) => RequestView::new(engine, viewer, &state),
         Err(EngineError::Refused(Refusal::RequestUnknown)) => {
-            RequestView::new(engine, &PaymentRequestState { request: request.clone(), status, paid: 0 })
+            let state = PaymentRequestState { request: request.clone(), status, paid: 0 };
+            RequestView::new(engine, viewer, &state)
         }
         Err(error) => Err(error.into()),
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use quittance_engine::EngineError;
+use quittance_engine::{EngineError, Party};
 use quittance_journal::Position;
 use quittance_ledger::Refusal;
 use serde::{Deserialize, Serialize};
@@ -31,13 +31,14 @@ pub(super) struct Requests {
 
 pub(super) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Answer<Json<Requests>> {
     let account = asked.caller.device()?.account;
+    let viewer = Party::Account(account);
     let page: Page = asked.query()?;
     let (limit, before) = (page_limit(page.limit)?, page.before.map(Position::new));
     let (sent, next) = app.read(move |engine| engine.incoming_requests(account, before, limit)).await??;
     let mut requests = Vec::with_capacity(sent.len());
     for request in sent {
         match app.engine.asked_of(account, request.payee, request.terms.request).await {
-            Ok(state) => requests.push(RequestView::new(&app.engine, &state)?),
+            Ok(state) => requests.push(RequestView::new(&app.engine, viewer, &state)?),
             // Long over, and forgotten by its wallet.
             Err(EngineError::Refused(Refusal::RequestUnknown)) => {}
             Err(error) => return Err(error.into()),
@@ -55,5 +56,5 @@ pub(super) async fn show(
     asked.nothing()?;
     let (wallet, request) = (ids.get("wallet")?, ids.get("request")?);
     let state = app.engine.asked_of(account, wallet, request).await?;
-    Ok(Json(RequestView::new(&app.engine, &state)?))
+    Ok(Json(RequestView::new(&app.engine, Party::Account(account), &state)?))
 }

@@ -79,7 +79,7 @@ pub(super) async fn open(
     }
     let asked_for = request.clone();
     match app.engine.open_request(party, request).await {
-        Ok(state) => Ok(created(RequestView::new(&app.engine, &state)?)),
+        Ok(state) => Ok(created(RequestView::new(&app.engine, party, &state)?)),
         Err(EngineError::Refused(refusal @ Refusal::RequestExpiryInvalid)) => {
             Err(Problem::from(refusal).at(end_field))
         }
@@ -220,8 +220,9 @@ pub(super) async fn show(
 ) -> Answer<Json<RequestView>> {
     asked.nothing()?;
     let (wallet, request) = (ids.get("wallet")?, ids.get("request")?);
-    let state = app.engine.request(asked.caller.party(), wallet, request).await?;
-    Ok(Json(RequestView::new(&app.engine, &state)?))
+    let party = asked.caller.party();
+    let state = app.engine.request(party, wallet, request).await?;
+    Ok(Json(RequestView::new(&app.engine, party, &state)?))
 }
 
 pub(super) async fn cancel(
@@ -231,8 +232,9 @@ pub(super) async fn cancel(
 ) -> Answer<Json<RequestView>> {
     asked.nothing()?;
     let (wallet, request) = (ids.get("wallet")?, ids.get("request")?);
-    let state = app.engine.cancel_request(asked.caller.party(), wallet, request).await?;
-    Ok(Json(RequestView::new(&app.engine, &state)?))
+    let party = asked.caller.party();
+    let state = app.engine.cancel_request(party, wallet, request).await?;
+    Ok(Json(RequestView::new(&app.engine, party, &state)?))
 }
 
 #[cfg(test)]

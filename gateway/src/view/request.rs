@@ -1,7 +1,7 @@
 //! Payment requests.
 
 use quittance_barcode::Rendering;
-use quittance_engine::{Engine, PaymentRequestState};
+use quittance_engine::{Engine, Party, PaymentRequestState};
 use quittance_ledger::{
     AccountId, Amount, CurrencyCode, Description, Name, PaymentKind, PaymentRequest, PaymentRequestId, Quote,
     Reference, RequestDetail, RequestStatus, Split, Timestamp, TransferId, Usage, WalletId,
@@ -139,8 +139,13 @@ fn status(state: &PaymentRequestState, now: Timestamp) -> RequestStatusView {
 }
 
 impl RequestView {
-    pub(crate) fn new(engine: &Engine, state: &PaymentRequestState) -> Result<Self, Problem> {
+    /// What the payment is for is the payee's own note.
+    pub(crate) fn new(engine: &Engine, viewer: Party, state: &PaymentRequestState) -> Result<Self, Problem> {
         let request = &state.request;
+        let is_payees = match viewer {
+            Party::Operator => true,
+            Party::Account(account) => engine.owner(request.payee) == Some(account),
+        };
         let terms = &request.terms;
         let currency = known_currency(engine, request.currency)?;
         let text = engine.barcode_of(request)?;
@@ -159,7 +164,7 @@ impl RequestView {
             display: terms.amount.map(|amount| display(&currency, amount)),
             expires_at: terms.expires_at.map(Instant),
             reference: request.reference,
-            description: request.description,
+            description: request.description.filter(|_| is_payees),
             status: status(state, engine.now()),
             paid_by,
             held_by,

@@ -129,7 +129,7 @@ async fn an_account_finds_what_was_sent_to_it_and_is_told() {
     let (_, shop, to) = world.party("Shop", 2, 0).await;
     let stream = world.signed(&ada, &Method::GET, "/v1/events", None);
     let mut stream = world.routes.clone().oneshot(stream).await.unwrap().into_body();
-    let body = |amount: u64| json!({"amount": amount, "currency": "EUR", "payer": account});
+    let body = |amount: u64| json!({"amount": amount, "currency": "EUR", "payer": account, "description": "Our note"});
     let mut sent = Vec::new();
     for amount in [1, 2, 3] {
         sent.push(world.ask(&shop, &to, body(amount)).await);
@@ -137,10 +137,17 @@ async fn an_account_finds_what_was_sent_to_it_and_is_told() {
     world.ask(&ada, &from, json!({"amount": 9, "currency": "EUR"})).await;
     let (status, page) = world.device(&ada, Method::GET, "/v1/incoming-requests?limit=2", None).await;
     assert_eq!(status, StatusCode::OK, "{page}");
-    assert_eq!(page["requests"], json!([sent[2], sent[1]]));
+    assert_eq!(sent[0]["description"], "Our note");
+    // What a payee noted for itself its payer is not shown.
+    let as_payer = |request: &Value| {
+        let mut request = request.clone();
+        request["description"] = Value::Null;
+        request
+    };
+    assert_eq!(page["requests"], json!([as_payer(&sent[2]), as_payer(&sent[1])]));
     let path = format!("/v1/incoming-requests?limit=2&before={}", text(&page["next"]));
     let (_, page) = world.device(&ada, Method::GET, &path, None).await;
-    assert_eq!((&page["requests"], &page["next"]), (&json!([sent[0]]), &Value::Null));
+    assert_eq!((&page["requests"], &page["next"]), (&json!([as_payer(&sent[0])]), &Value::Null));
     let (_, none) = world.device(&shop, Method::GET, "/v1/incoming-requests", None).await;
     assert_eq!(none, json!({"requests": [], "next": null}));
     assert_problem(
@@ -149,6 +156,10 @@ async fn an_account_finds_what_was_sent_to_it_and_is_told() {
         "device-needed",
         "",
     );
+
+    let incoming = format!("/v1/incoming-requests/{to}/{}", text(&sent[0]["id"]));
+    let (_, seen) = world.device(&ada, Method::GET, &incoming, None).await;
+    assert_eq!(seen, as_payer(&sent[0]));
 
     let own = format!("/v1/wallets/{to}/payment-requests/{}", text(&sent[0]["id"]));
     world.device(&shop, Method::DELETE, &own, None).await;
@@ -161,5 +172,6 @@ async fn an_account_finds_what_was_sent_to_it_and_is_told() {
     assert_eq!(told.matches("event: request.opened\n").count(), 3, "{told}");
     assert_eq!(told.matches("event: request.cancelled\n").count(), 1, "{told}");
     assert!(told.contains("\"direction\":\"outgoing\",\"request\":{"), "{told}");
+    assert!(!told.contains("Our note"), "{told}");
     assert!(told.contains(&format!("{{\"wallet\":\"{from}\"}}")), "{told}");
 }
