@@ -143,7 +143,7 @@ async fn several_payments_are_refused_together() {
     let poor = due(422, &["insufficient-funds"], Some("/payer"));
     scene.refuses_call("more than there is", client.pay_several(&several(&both)), poor).await;
     client.pay_several(&several(&lines[..1])).await.unwrap();
-    let paid = due(409, &["request-paid"], Some("/payments"));
+    let paid = due(409, &["request-paid"], Some("/payments/0"));
     scene.refuses_call("one is paid", client.pay_several(&several(&lines[..3])), paid).await;
     client.pay_several(&several(&lines[1..3])).await.unwrap();
 }

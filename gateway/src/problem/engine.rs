@@ -84,6 +84,18 @@ impl Problem {
         .at("transfer")
     }
 
+    /// A transfer that was refused, as a party sees it that did not ask for it: the reason may be of another's wallet.
+    pub(crate) fn transfer_refused() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "transfer-refused",
+            "The transfer was refused",
+            "only whoever asked for the transfer is told why",
+            "ask the payer",
+        )
+        .at("transfer")
+    }
+
     /// Too much is under way.
     pub(crate) fn overloaded(detail: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self::new(

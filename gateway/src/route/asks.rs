@@ -1,9 +1,10 @@
 //! What a payer answers, as bodies name it, and where in the body a refusal of it points.
 
 use quittance_engine::{Ask, Engine, EngineError, PaymentLine};
-use quittance_ledger::{Amount, CurrencyCode, PaymentRequestId, Refusal, WalletId};
+use quittance_ledger::{AccountId, Amount, CurrencyCode, PaymentRequestId, Refusal, WalletId};
 use serde::Deserialize;
 
+use super::fault::payment_at_fault;
 use crate::problem::Problem;
 use crate::strict::{Object, optional_amount};
 
@@ -27,12 +28,12 @@ pub(super) struct NewLine {
 }
 
 /// Where the body says what is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Place {
     Barcode,
     Request,
-    /// The barcodes of several payments; none where a payment has a request.
-    Payments(Vec<Option<String>>),
+    /// What is answered with each of several payments.
+    Payments(Vec<PaymentLine>),
 }
 
 /// What is answered: a barcode or a request, and one of them. `at` is where the body has them.
@@ -59,14 +60,13 @@ pub(super) fn lines(given: Vec<Object<NewLine>>) -> Result<(Vec<PaymentLine>, Pl
     if given.is_empty() {
         return Err(Problem::field_invalid("/payments".to_owned(), "the list is empty: send 1 to 16"));
     }
-    let (mut lines, mut barcodes) = (Vec::new(), Vec::new());
+    let mut lines = Vec::with_capacity(given.len());
     for (index, Object(line)) in given.into_iter().enumerate() {
         let NewLine { barcode, request, amount, currency } = line;
-        barcodes.push(barcode.clone());
         let (ask, _) = ask(barcode, request, &format!("/payments/{index}"))?;
         lines.push(PaymentLine { ask, amount, currency });
     }
-    Ok((lines, Place::Payments(barcodes)))
+    Ok((lines.clone(), Place::Payments(lines)))
 }
 
 impl Place {
@@ -79,9 +79,9 @@ impl Place {
     }
 
     /// Points at the barcode that can't be paid, or at where the amount or the currency should be.
-    pub(super) fn problem(&self, engine: &Engine, error: EngineError) -> Problem {
+    pub(super) async fn problem(&self, engine: &Engine, payer: AccountId, error: EngineError) -> Problem {
         match error {
-            EngineError::Refused(refusal) => self.refused(refusal),
+            EngineError::Refused(refusal) => self.refused(engine, payer, refusal).await,
             EngineError::Barcode(_) | EngineError::TillNotTrusted => {
                 Problem::from(error).at(self.bad_barcode(engine))
             }
@@ -95,32 +95,43 @@ impl Place {
     }
 
     fn bad_barcode(&self, engine: &Engine) -> String {
-        let Self::Payments(barcodes) = self else { return self.field().to_owned() };
-        let is_bad = |barcode: &Option<String>| {
-            let opened = barcode.as_deref().map(|text| engine.open_barcode(text));
-            opened.is_some_and(|opened| {
+        let Self::Payments(lines) = self else { return self.field().to_owned() };
+        let is_bad = |line: &PaymentLine| match &line.ask {
+            Ask::Barcode(text) => {
+                let opened = engine.open_barcode(text);
                 opened.map_or(true, |barcode| barcode.check_expiry(engine.now()).is_err())
-            })
+            }
+            Ask::Request { .. } => false,
         };
-        let index = barcodes.iter().position(is_bad);
+        let index = lines.iter().position(is_bad);
         index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}/barcode"))
     }
 
-    /// The payee's wallet and the payment request come out of what is answered.
-    pub(super) fn refused(&self, refusal: Refusal) -> Problem {
+    /// Points at the payment that was refused, as far as that can be told.
+    pub(super) async fn refused(&self, engine: &Engine, payer: AccountId, refusal: Refusal) -> Problem {
+        let index = match self {
+            Self::Payments(lines) => payment_at_fault(engine, payer, lines, refusal).await,
+            Self::Barcode | Self::Request => None,
+        };
+        let field = index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}"));
+        self.pointed(refusal, field)
+    }
+
+    /// The payee's wallet and the payment request come out of what is answered, which is at `field`.
+    fn pointed(&self, refusal: Refusal, field: String) -> Problem {
         let problem = Problem::from(refusal);
         match refusal {
             Refusal::WalletUnknown => problem.at("/payer"),
             Refusal::RequestIdTaken
             | Refusal::RequestIdOutOfTime
             | Refusal::RequestExpiryInvalid
-            | Refusal::PayeeCurrencyDiffers => problem.at(self.field()),
+            | Refusal::PayeeCurrencyDiffers => problem.at(field),
             _ => {
                 let own: &[&str] = match self {
                     Self::Payments(_) => &["/id", "/payer", "/pin"],
                     Self::Barcode | Self::Request => &["/id", "/payer", "/amount", "/pin", "/expires_at"],
                 };
-                problem.within(own, self.field())
+                problem.within(own, field)
             }
         }
     }
@@ -162,8 +173,10 @@ mod tests {
             (Refusal::PinLocked, "/pin", "/pin"),
             (Refusal::TooManyLegs, "/request", "/payments"),
         ] {
-            assert_eq!(Place::Request.refused(refusal).field(), Some(one), "{refusal:?}");
-            assert_eq!(several.refused(refusal).field(), Some(many), "{refusal:?}");
+            for (place, field) in [(&Place::Request, one), (&several, many)] {
+                let problem = place.pointed(refusal, place.field().to_owned());
+                assert_eq!(problem.field(), Some(field), "{refusal:?}");
+            }
         }
     }
 }

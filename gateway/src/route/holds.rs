@@ -61,10 +61,14 @@ pub(super) async fn place(State(app): State<Arc<App>>, asked: Asked) -> Answer<C
         pin: new.pin,
         signature: new.signature,
     };
-    let party = Party::Account(payer.account);
-    let record = app.engine.pay(payer, order).await.map_err(|error| place.problem(&app.engine, error))?;
+    let (engine, party) = (&app.engine, Party::Account(payer.account));
+    let record = match engine.pay(payer, order).await {
+        Ok(record) => record,
+        Err(error) => return Err(place.problem(engine, payer.account, error).await),
+    };
     if let Some(refusal) = record.refusal {
-        return Err(refused(&app, party, &record, place.refused(refusal)));
+        let problem = place.refused(engine, payer.account, refusal).await;
+        return Err(refused(&app, party, &record, problem));
     }
     let hold = app.engine.hold(party, new.id).await?;
     Ok(created(HoldView::new(&app.engine, party, &hold)?))

@@ -8,6 +8,7 @@ mod barcodes;
 mod currencies;
 mod devices;
 mod events;
+mod fault;
 mod fees;
 mod health;
 mod holds;

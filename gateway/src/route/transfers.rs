@@ -142,8 +142,18 @@ pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Cre
     };
     let (id, payer_wallet, pin, signature) = (new.id, new.payer, new.pin, new.signature);
     let order = PaymentOrder { id, payer: payer_wallet, lines, hold_until: None, pin, signature };
-    let answer = app.engine.pay(payer, order).await;
-    settled(&app, Party::Account(payer.account), answer, |error| place.problem(&app.engine, error))
+    let (engine, party) = (&app.engine, Party::Account(payer.account));
+    let record = match engine.pay(payer, order).await {
+        Ok(record) => record,
+        Err(error) => return Err(place.problem(engine, payer.account, error).await),
+    };
+    match record.refusal {
+        None => Ok(created(TransferView::new(engine, party, &record)?)),
+        Some(refusal) => {
+            let problem = place.refused(engine, payer.account, refusal).await;
+            Err(refused(&app, party, &record, problem))
+        }
+    }
 }
 
 /// Shows a transfer that settled, as whoever asked may see it. One that was refused is a problem that tells of the transfer; `problem` points at what the

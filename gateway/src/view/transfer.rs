@@ -1,7 +1,8 @@
 //! Transfers, leg by leg, as each party may see them.
 //!
 //! The operator and the account whose device asked see all of a transfer. Another party sees the legs that one of its wallets
-//! pays or is paid by, and not whose device asked: what else was paid together with it is nothing to it.
+//! pays or is paid by, and neither whose device asked nor why a transfer was refused: what else was to be paid together with it
+//! is nothing to it.
 
 use quittance_engine::{Engine, Party, TransferRecord};
 use quittance_ledger::{
@@ -156,7 +157,7 @@ impl TransferView {
         };
         let sees_all = is_told_all(viewer, transfer);
         let refusal = record.refusal.map(|refusal| {
-            let problem = Problem::from(refusal);
+            let problem = if sees_all { Problem::from(refusal) } else { Problem::transfer_refused() };
             RefusalView {
                 r#type: problem.kind(),
                 title: problem.title(),

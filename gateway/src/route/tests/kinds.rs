@@ -151,7 +151,7 @@ async fn several_requests_are_paid_together_or_not_at_all() {
             "not-a-barcode",
             "/payments/0/barcode",
         ),
-        (with(&|body| body["payments"][0]["amount"] = 5.into()), 422, "amount-differs", "/payments"),
+        (with(&|body| body["payments"][0]["amount"] = 5.into()), 422, "amount-differs", "/payments/0"),
         (with(&|body| body["payments"][0]["tip"] = 5.into()), 422, "field-unknown", "/payments/0/tip"),
         (
             with(&|body| body["payments"][1]["request"] = json!([to, to])),
@@ -169,7 +169,7 @@ async fn several_requests_are_paid_together_or_not_at_all() {
         (&paid["legs"][0]["payee_name"], &paid["legs"][1]["payee_name"]),
         (&"Shop".into(), &"Café".into())
     );
-    assert_problem(&pay(payment(2)).await, 409, "request-paid", "/payments");
+    assert_problem(&pay(payment(2)).await, 409, "request-paid", "/payments/0");
     let path = format!("/v1/transfers/{}", text(&paid["id"]));
     assert_eq!(world.device(&ada, Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
     assert_eq!(world.operator(Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
@@ -216,4 +216,46 @@ async fn several_requests_are_paid_together_or_not_at_all() {
     }
     let (_, seen) = world.device(&ada, Method::GET, &path, None).await;
     assert_eq!(seen, reversed);
+}
+
+#[tokio::test]
+async fn why_a_payment_was_refused_is_told_to_its_payer_alone() {
+    let world = World::with_euro().await;
+    let (_, ada, from) = world.party("Ada", 1, 100).await;
+    let (_, shop, to) = world.party("Shop", 2, 0).await;
+    let (_, cafe, cafe_wallet) = world.party("Café", 4, 0).await;
+    let mut ids = Vec::new();
+    for (n, amount, is_frozen, slug, field) in
+        [(1, 300, false, "insufficient-funds", "/payer"), (2, 30, true, "payee-frozen", "/payments/1")]
+    {
+        let body = json!({"amount": amount, "currency": "EUR"});
+        let first = world.ask(&shop, &to, body.clone()).await;
+        let second = world.ask(&cafe, &cafe_wallet, body).await;
+        if is_frozen {
+            let path = format!("/v1/wallets/{cafe_wallet}/freeze");
+            world.operator(Method::PUT, &path, Some(json!({"credits": "refuse"}))).await;
+        }
+        let id = world.transfer_id(n);
+        let said = [pay_line(&from, &first, amount), pay_line(&from, &second, amount)];
+        let body = json!({
+            "id": id, "payer": from, "pin": "1234", "signature": world.signature(&ada, &id, &said),
+            "payments": [{"barcode": first["barcode"]["text"]}, {"barcode": second["barcode"]["text"]}],
+        });
+        let refused = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+        let kind = format!("urn:quittance:problem:{slug}");
+        assert_eq!((&refused.1["type"], &refused.1["field"]), (&kind.as_str().into(), &field.into()));
+        assert_eq!(refused.1["transfer"]["refusal"]["type"], kind);
+        ids.push(id);
+    }
+    for id in ids {
+        let path = format!("/v1/transfers/{id}");
+        for payee in [&shop, &cafe] {
+            let (status, seen) = world.device(payee, Method::GET, &path, None).await;
+            assert_eq!((status, &seen["status"]), (StatusCode::OK, &"refused".into()), "{seen}");
+            assert_eq!(seen["refusal"]["type"], "urn:quittance:problem:transfer-refused");
+            assert!(!seen.to_string().contains("funds") && !seen.to_string().contains("frozen"), "{seen}");
+        }
+        let (_, seen) = world.operator(Method::GET, &path, None).await;
+        assert_ne!(seen["refusal"]["type"], "urn:quittance:problem:transfer-refused");
+    }
 }
