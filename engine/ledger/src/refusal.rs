@@ -103,7 +103,7 @@ pub enum Refusal {
     #[error("the payer's wallet holds another currency")]
     PayerCurrencyDiffers = 53,
     /// The payer's wallet has less than the amount.
-    #[error("the payer's wallet has insufficient funds")]
+    #[error("the wallet that pays has insufficient funds")]
     InsufficientFunds = 54,
     /// The payer's wallet is frozen: it pays nothing.
     #[error("the payer's wallet is frozen")]

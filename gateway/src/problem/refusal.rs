@@ -13,6 +13,30 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl Problem {
+    /// The payer has enough, and its payee too little for what it must pay of the payment.
+    pub(crate) fn payee_short() -> Self {
+        Self::others_funds(
+            "the payee's wallet can't pass on what it must out of what it is paid",
+            "tell the payee, who has to bring units into its wallet or ask for more, and pay under a new id then",
+        )
+    }
+
+    /// The payer has enough, and who converts too little of what it quoted.
+    pub(crate) fn market_maker_short() -> Self {
+        Self::others_funds(
+            "the market maker's wallet can't give what it quoted",
+            "ask for a quote of less, or for another one later, and pay under a new id",
+        )
+    }
+
+    /// Insufficient funds that are not the payer's.
+    fn others_funds(detail: &'static str, mend: &'static str) -> Self {
+        let Told { status, slug, title, .. } = told(Refusal::InsufficientFunds);
+        Self::new(status, slug, title, detail, mend)
+    }
+}
+
 /// What a client is told of a refusal, beside its text.
 struct Told {
     status: StatusCode,

@@ -1,10 +1,10 @@
 //! What a payer answers, as bodies name it, and where in the body a refusal of it points.
 
-use quittance_engine::{Ask, Engine, EngineError, PaymentLine};
+use quittance_engine::{Ask, Engine, EngineError, PaymentLine, TransferRecord};
 use quittance_ledger::{AccountId, Amount, CurrencyCode, PaymentRequestId, Refusal, WalletId};
 use serde::Deserialize;
 
-use super::fault::payment_at_fault;
+use super::fault::{Short, payment_at_fault, payment_of, short_of_funds};
 use crate::problem::Problem;
 use crate::strict::{Object, optional_amount};
 
@@ -107,14 +107,42 @@ impl Place {
         index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}/barcode"))
     }
 
+    /// The problem of a payment that the wallets refused.
+    pub(super) async fn refused_by_wallets(
+        &self,
+        engine: &Engine,
+        payer: AccountId,
+        refusal: Refusal,
+        record: &TransferRecord,
+    ) -> Problem {
+        let short = match refusal {
+            Refusal::InsufficientFunds => short_of_funds(engine, &record.transfer).await,
+            _ => None,
+        };
+        let Some(short) = short else { return self.refused(engine, payer, refusal).await };
+        let problem = match short {
+            Short::Payee(_) => Problem::payee_short(),
+            Short::MarketMaker(_) => Problem::market_maker_short(),
+        };
+        let index = match self {
+            Self::Payments(lines) => payment_of(engine, lines, short).await,
+            Self::Barcode | Self::Request => None,
+        };
+        problem.at(self.field_of(index))
+    }
+
+    /// Where the body has what is answered, or the one of several payments.
+    fn field_of(&self, index: Option<usize>) -> String {
+        index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}"))
+    }
+
     /// Points at the payment that was refused, as far as that can be told.
-    pub(super) async fn refused(&self, engine: &Engine, payer: AccountId, refusal: Refusal) -> Problem {
+    async fn refused(&self, engine: &Engine, payer: AccountId, refusal: Refusal) -> Problem {
         let index = match self {
             Self::Payments(lines) => payment_at_fault(engine, payer, lines, refusal).await,
             Self::Barcode | Self::Request => None,
         };
-        let field = index.map_or_else(|| self.field().to_owned(), |index| format!("/payments/{index}"));
-        self.pointed(refusal, field)
+        self.pointed(refusal, self.field_of(index))
     }
 
     /// The payee's wallet and the payment request come out of what is answered, which is at `field`.

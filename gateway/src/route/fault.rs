@@ -1,7 +1,9 @@
-//! Which of several payments a refusal is about, as far as their wallets and requests tell.
+//! What a refusal of a payment is about, as far as the wallets and requests tell: which of several payments, and whose wallet.
 
 use quittance_engine::{Ask, Engine, Party, PaymentLine};
-use quittance_ledger::{AccountId, PaymentRequestId, Refusal, RequestStatus, WalletId, WalletStatus};
+use quittance_ledger::{
+    AccountId, PaymentRequestId, Purpose, Refusal, RequestStatus, Transfer, WalletId, WalletStatus,
+};
 
 use crate::view::remaining;
 
@@ -14,6 +16,60 @@ pub(super) async fn payment_at_fault(
 ) -> Option<usize> {
     for (index, line) in lines.iter().enumerate() {
         if is_at_fault(engine, payer, line, refusal).await {
+            return Some(index);
+        }
+    }
+    None
+}
+
+/// Who can't pay what a payment needs of it, although its payer could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Short {
+    /// A payee, what it passes on or is charged.
+    Payee(WalletId),
+    /// A market maker, what it gives.
+    MarketMaker(WalletId),
+}
+
+/// Whose wallet has insufficient funds for a transfer; none where that is its payer's, or nobody's any more.
+pub(super) async fn short_of_funds(engine: &Engine, transfer: &Transfer) -> Option<Short> {
+    if is_short(engine, transfer, transfer.payer).await {
+        return None;
+    }
+    for leg in &transfer.linked {
+        if is_short(engine, transfer, leg.payer).await {
+            let is_converting = leg.purpose == Purpose::Conversion;
+            return Some(if is_converting { Short::MarketMaker(leg.payer) } else { Short::Payee(leg.payer) });
+        }
+    }
+    None
+}
+
+/// Whether a wallet can spend less than the transfer takes out of it, net.
+async fn is_short(engine: &Engine, transfer: &Transfer, wallet: WalletId) -> bool {
+    let Ok(known) = engine.wallet(Party::Operator, wallet).await else { return false };
+    let overdraft = known.settings().overdraft.map_or(0, |overdraft| i128::from(overdraft.get()));
+    let spendable = i128::from(known.balances().available).saturating_add(overdraft);
+    let left = transfer.legs().fold(spendable, |left, leg| {
+        let amount = i128::from(leg.amount.get());
+        let left = if leg.payer == wallet { left.saturating_sub(amount) } else { left };
+        if leg.payee == wallet { left.saturating_add(amount) } else { left }
+    });
+    left < 0
+}
+
+/// The first of the payments that makes this wallet pay.
+pub(super) async fn payment_of(engine: &Engine, lines: &[PaymentLine], short: Short) -> Option<usize> {
+    for (index, line) in lines.iter().enumerate() {
+        let Some((payee, request)) = named(engine, &line.ask) else { continue };
+        let is_of = match short {
+            Short::Payee(wallet) => payee == wallet,
+            Short::MarketMaker(wallet) => {
+                let known = engine.request(Party::Operator, payee, request).await;
+                known.is_ok_and(|known| known.request.quote().is_some_and(|quote| quote.source == wallet))
+            }
+        };
+        if is_of {
             return Some(index);
         }
     }

@@ -67,7 +67,7 @@ pub(super) async fn place(State(app): State<Arc<App>>, asked: Asked) -> Answer<C
         Err(error) => return Err(place.problem(engine, payer.account, error).await),
     };
     if let Some(refusal) = record.refusal {
-        let problem = place.refused(engine, payer.account, refusal).await;
+        let problem = place.refused_by_wallets(engine, payer.account, refusal, &record).await;
         return Err(refused(&app, party, &record, problem));
     }
     let hold = app.engine.hold(party, new.id).await?;

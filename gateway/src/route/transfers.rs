@@ -150,7 +150,7 @@ pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Cre
     match record.refusal {
         None => Ok(created(TransferView::new(engine, party, &record)?)),
         Some(refusal) => {
-            let problem = place.refused(engine, payer.account, refusal).await;
+            let problem = place.refused_by_wallets(engine, payer.account, refusal, &record).await;
             Err(refused(&app, party, &record, problem))
         }
     }

@@ -72,17 +72,26 @@ async fn a_quote_is_paid_with_both_of_its_halves() {
         (&giver.as_str().into(), &taker.as_str().into())
     );
 
-    let id = world.transfer_id(1);
-    let request = text(&quoted["request"]["id"]);
-    let said = [
-        format!("pay 10000 EUR from {from} to {taker} for {request}"),
-        format!("receive 16235 JPY from {giver} into {to}"),
-    ];
-    let body = json!({
-        "id": id, "payer": from, "request": quoted["request"], "pin": "1234",
-        "signature": world.signature(&ada, &id, &said),
-    });
-    let (status, paid) = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+    let pay = async |n: u8| {
+        let id = world.transfer_id(n);
+        let request = text(&quoted["request"]["id"]);
+        let said = [
+            format!("pay 10000 EUR from {from} to {taker} for {request}"),
+            format!("receive 16235 JPY from {giver} into {to}"),
+        ];
+        let body = json!({
+            "id": id, "payer": from, "request": quoted["request"], "pin": "1234",
+            "signature": world.signature(&ada, &id, &said),
+        });
+        world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await
+    };
+    let moved = |n: u8| json!({"id": world.transfer_id(n), "amount": 90_000, "currency": "JPY"});
+    world.operator(Method::POST, &format!("/v1/wallets/{giver}/redemptions"), Some(moved(31))).await;
+    let answer = pay(2).await;
+    assert_problem(&answer, 422, "insufficient-funds", "/request");
+    assert!(text(&answer.1["detail"]).contains("market maker"), "{}", answer.1);
+    world.operator(Method::POST, &format!("/v1/wallets/{giver}/issues"), Some(moved(32))).await;
+    let (status, paid) = pay(1).await;
     assert_eq!(status, StatusCode::CREATED, "{paid}");
     assert_eq!((&paid["kind"], &paid["legs"][1]["purpose"]), (&"conversion".into(), &"conversion".into()));
     let wallet = world.device(&ada, Method::GET, &format!("/v1/wallets/{to}"), None).await.1;

@@ -78,3 +78,37 @@ async fn a_payee_pays_the_fee_and_passes_on_its_splits() {
     let answer = world.device(&shop, Method::GET, "/v1/fees", None).await;
     assert_problem(&answer, 403, "operator-needed", "");
 }
+
+#[tokio::test]
+async fn a_payee_that_can_not_pay_its_fee_is_not_the_payers_fault() {
+    let world = World::with_euro().await;
+    let (_, ada, from) = world.party("Ada", 1, 5_000).await;
+    let (_, shop, to) = world.party("Shop", 2, 0).await;
+    let (_, cafe, cafe_wallet) = world.party("Café", 4, 0).await;
+    let (_, _, house) = world.party("House", 6, 0).await;
+    let fee = json!({"fixed": 20, "collector": house});
+    world.operator(Method::PUT, &format!("/v1/wallets/{to}/fee"), Some(fee)).await;
+    let split = json!([{"wallet": cafe_wallet, "amount": 90}]);
+    let body = json!({"amount": 100, "currency": "EUR", "splits": split});
+    let request = world.ask(&shop, &to, body).await;
+    let body = world.payment(&ada, &world.transfer_id(1), &from, &request);
+    let answer = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+    assert_problem(&answer, 422, "insufficient-funds", "/barcode");
+    assert!(text(&answer.1["detail"]).contains("payee's wallet"), "{}", answer.1);
+    assert!(!answer.1.to_string().contains("payer's wallet"), "{}", answer.1);
+
+    let other = world.ask(&cafe, &cafe_wallet, json!({"amount": 10, "currency": "EUR"})).await;
+    let pay = async |n: u8, other_amount: u64, other: &Value| {
+        let id = world.transfer_id(n);
+        let said = [pay_line(&from, other, other_amount), pay_line(&from, &request, 100)];
+        let body = json!({
+            "id": id, "payer": from, "pin": "1234", "signature": world.signature(&ada, &id, &said),
+            "payments": [{"barcode": other["barcode"]["text"]}, {"barcode": request["barcode"]["text"]}],
+        });
+        world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await
+    };
+    assert_problem(&pay(2, 10, &other).await, 422, "insufficient-funds", "/payments/1");
+    let dear = world.ask(&cafe, &cafe_wallet, json!({"amount": 5_000, "currency": "EUR"})).await;
+    let answer = pay(3, 5_000, &dear).await;
+    assert_problem(&answer, 422, "insufficient-funds", "/payer");
+}
