@@ -80,6 +80,12 @@ impl Problem {
         self
     }
 
+    /// Is put right as the route says.
+    pub(crate) fn mended(mut self, mend: &'static str) -> Self {
+        self.0.mend = mend.into();
+        self
+    }
+
     /// Adds an extension member.
     pub(crate) fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());

@@ -47,12 +47,17 @@ pub(super) async fn refund(
     let mover = mover(&asked.caller, pin.as_ref(), signature)?;
     let order = RefundOrder { id, transfer, leg, amount, reference };
     let answer = app.engine.refund(mover, order).await;
-    settled(&app, asked.caller.party(), answer, |error| refund_problem(error, leg.is_some()))
+    settled(&app, asked.caller.party(), answer, |error| {
+        refund_problem(error, leg.is_some(), amount.is_some())
+    })
 }
 
-/// A refund of an amount that nobody said is of all of it.
-fn refund_problem(error: EngineError, is_leg_named: bool) -> Problem {
+/// A refund of an amount that nobody said is of all that the leg paid.
+fn refund_problem(error: EngineError, is_leg_named: bool, is_amount_said: bool) -> Problem {
     match error {
+        EngineError::Refused(refusal @ Refusal::RefundExceedsTransfer) if !is_amount_said => {
+            Problem::from(refusal).mended("send amount: what is left, under a new id")
+        }
         EngineError::Refused(refusal @ Refusal::NotRefundable) if is_leg_named => {
             Problem::from(refusal).at("/leg")
         }
@@ -69,5 +74,16 @@ pub(super) async fn reverse(
     let transfer = ids.get("transfer")?;
     let NewReversal { id, reason } = asked.json()?;
     let answer = app.engine.reverse(ReversalOrder { id, transfer, reason }).await;
-    settled(&app, Party::Operator, answer, |error| pointed(error, &["/id"], "transfer"))
+    settled(&app, Party::Operator, answer, reversal_problem)
+}
+
+/// A reversal has no amount that could be less.
+fn reversal_problem(error: EngineError) -> Problem {
+    let is_partly_refunded = matches!(error, EngineError::Refused(Refusal::RefundExceedsTransfer));
+    let problem = pointed(error, &["/id"], "transfer");
+    if is_partly_refunded {
+        problem.mended("refund the rest instead: POST its refunds, with amount")
+    } else {
+        problem
+    }
 }

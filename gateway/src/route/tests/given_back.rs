@@ -42,6 +42,17 @@ async fn a_payee_gives_back_what_it_was_paid_and_no_more() {
     assert_eq!((&refunded["payer"], &refunded["by"]["kind"]), (&to.as_str().into(), &"device".into()));
     let answer = world.device(&shop, Method::POST, &path, Some(refund(&shop, 4, 701))).await;
     assert_problem(&answer, 422, "refund-exceeds-transfer", "/amount");
+    assert!(text(&answer.1["mend"]).starts_with("give back at most"), "{}", answer.1);
+    // All that the leg paid is what is refunded where no amount is said, and what a reversal takes back.
+    let body = json!({"id": world.transfer_id(8)});
+    let answer = world.operator(Method::POST, &path, Some(body)).await;
+    assert_problem(&answer, 422, "refund-exceeds-transfer", "/amount");
+    assert!(text(&answer.1["mend"]).starts_with("send amount: what is left"), "{}", answer.1);
+    let body = json!({"id": world.transfer_id(9), "reason": "Paid in error"});
+    let reversals = format!("/v1/transfers/{paid}/reversals");
+    let answer = world.operator(Method::POST, &reversals, Some(body)).await;
+    assert_problem(&answer, 422, "refund-exceeds-transfer", "transfer");
+    assert!(text(&answer.1["mend"]).starts_with("refund the rest instead"), "{}", answer.1);
     let mut body = refund(&shop, 5, 700);
     body["leg"] = 1.into();
     let answer = world.device(&shop, Method::POST, &path, Some(body)).await;
