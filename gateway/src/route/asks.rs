@@ -4,7 +4,7 @@ use quittance_engine::{Ask, Engine, EngineError, PaymentLine, TransferRecord};
 use quittance_ledger::{AccountId, Amount, CurrencyCode, PaymentRequestId, Refusal, WalletId};
 use serde::Deserialize;
 
-use super::fault::{Short, payment_at_fault, payment_of, short_of_funds};
+use super::fault::{Short, payment_at_fault, payment_of, repetition, short_of_funds};
 use crate::problem::Problem;
 use crate::strict::{Object, optional_amount};
 
@@ -55,8 +55,20 @@ pub(super) fn ask(
     }
 }
 
-/// What is answered with several payments.
-pub(super) fn lines(given: Vec<Object<NewLine>>) -> Result<(Vec<PaymentLine>, Place), Problem> {
+/// What is answered with several payments, each with something else.
+pub(super) async fn several(
+    engine: &Engine,
+    given: Vec<Object<NewLine>>,
+) -> Result<(Vec<PaymentLine>, Place), Problem> {
+    let lines = lines(given)?;
+    if let Some((index, earlier)) = repetition(engine, &lines).await {
+        let why = format!("the request is in /payments/{earlier} already: pay it once");
+        return Err(Problem::field_invalid(format!("/payments/{index}"), &why));
+    }
+    Ok((lines.clone(), Place::Payments(lines)))
+}
+
+fn lines(given: Vec<Object<NewLine>>) -> Result<Vec<PaymentLine>, Problem> {
     if given.is_empty() {
         return Err(Problem::field_invalid("/payments".to_owned(), "the list is empty: send 1 to 16"));
     }
@@ -66,7 +78,7 @@ pub(super) fn lines(given: Vec<Object<NewLine>>) -> Result<(Vec<PaymentLine>, Pl
         let (ask, _) = ask(barcode, request, &format!("/payments/{index}"))?;
         lines.push(PaymentLine { ask, amount, currency });
     }
-    Ok((lines.clone(), Place::Payments(lines)))
+    Ok(lines)
 }
 
 impl Place {

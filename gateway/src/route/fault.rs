@@ -2,7 +2,7 @@
 
 use quittance_engine::{Ask, Engine, Party, PaymentLine};
 use quittance_ledger::{
-    AccountId, PaymentRequestId, Purpose, Refusal, RequestStatus, Transfer, WalletId, WalletStatus,
+    AccountId, PaymentRequestId, Purpose, Refusal, RequestStatus, Transfer, Usage, WalletId, WalletStatus,
 };
 
 use crate::view::remaining;
@@ -77,12 +77,36 @@ pub(super) async fn payment_of(engine: &Engine, lines: &[PaymentLine], short: Sh
 }
 
 /// The wallet that is paid, and the request.
-pub(super) fn named(engine: &Engine, ask: &Ask) -> Option<(WalletId, PaymentRequestId)> {
+fn named(engine: &Engine, ask: &Ask) -> Option<(WalletId, PaymentRequestId)> {
     match ask {
         Ask::Request { wallet, request } => Some((*wallet, *request)),
         Ask::Barcode(text) => {
             let barcode = engine.open_barcode(text).ok()?;
             Some((barcode.details().payee, barcode.details().request))
+        }
+    }
+}
+
+/// The first of the payments that asks for what an earlier one pays already, and that one. A reusable request may be paid
+/// twice.
+pub(super) async fn repetition(engine: &Engine, lines: &[PaymentLine]) -> Option<(usize, usize)> {
+    let named: Vec<_> = lines.iter().map(|line| named(engine, &line.ask)).collect();
+    for (index, (line, name)) in lines.iter().zip(&named).enumerate() {
+        let earlier = named.iter().take(index).position(|earlier| earlier.is_some() && earlier == name);
+        if let Some(earlier) = earlier
+            && usage(engine, &line.ask).await.is_some_and(|usage| usage != Usage::Reusable)
+        {
+            return Some((index, earlier));
+        }
+    }
+    None
+}
+
+async fn usage(engine: &Engine, ask: &Ask) -> Option<Usage> {
+    match ask {
+        Ask::Barcode(text) => Some(engine.open_barcode(text).ok()?.details().usage),
+        Ask::Request { wallet, request } => {
+            Some(engine.request(Party::Operator, *wallet, *request).await.ok()?.request.terms.usage)
         }
     }
 }

@@ -11,7 +11,7 @@ use quittance_ledger::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::asks::{NewLine, RequestName, ask, lines};
+use super::asks::{NewLine, RequestName, ask, several};
 use super::{Answer, Created, created};
 use crate::app::App;
 use crate::auth::Asked;
@@ -137,7 +137,7 @@ pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Cre
                 let why = "each of the payments has its own: leave it out here";
                 return Err(Problem::field_invalid((*field).to_owned(), why));
             }
-            lines(given)?
+            several(&app.engine, given).await?
         }
     };
     let (id, payer_wallet, pin, signature) = (new.id, new.payer, new.pin, new.signature);

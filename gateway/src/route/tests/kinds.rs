@@ -259,3 +259,31 @@ async fn why_a_payment_was_refused_is_told_to_its_payer_alone() {
         assert_ne!(seen["refusal"]["type"], "urn:quittance:problem:transfer-refused");
     }
 }
+
+#[tokio::test]
+async fn a_request_is_once_in_a_payment_unless_it_is_reusable() {
+    let world = World::with_euro().await;
+    let (_, ada, from) = world.party("Ada", 1, 1_000).await;
+    let (_, shop, to) = world.party("Shop", 2, 0).await;
+    for (n, usage, is_paid) in [(1, "one-time", false), (2, "parts", false), (3, "reusable", true)] {
+        let request = world.ask(&shop, &to, json!({"amount": 100, "currency": "EUR", "usage": usage})).await;
+        let id = world.transfer_id(n);
+        let said = [pay_line(&from, &request, 100), pay_line(&from, &request, 100)];
+        let body = json!({
+            "id": id, "payer": from, "pin": "1234", "signature": world.signature(&ada, &id, &said),
+            "payments": [
+                {"barcode": request["barcode"]["text"], "amount": 100},
+                {"request": {"wallet": to, "id": request["id"]}, "amount": 100},
+            ],
+        });
+        let answer = world.device(&ada, Method::POST, "/v1/transfers", Some(body)).await;
+        if is_paid {
+            assert_eq!(answer.0, StatusCode::CREATED, "{}", answer.1);
+            continue;
+        }
+        assert_problem(&answer, 422, "field-invalid", "/payments/1");
+        assert!(text(&answer.1["detail"]).contains("the request is in /payments/0 already"), "{}", answer.1);
+        let recorded = world.device(&ada, Method::GET, &format!("/v1/transfers/{id}"), None).await;
+        assert_problem(&recorded, 404, "transfer-unknown", "transfer");
+    }
+}
