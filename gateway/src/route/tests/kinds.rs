@@ -113,6 +113,17 @@ async fn a_request_says_what_its_kind_needs() {
     assert_eq!((&donation["suggestions"], &donation["expires_at"]), (&json!([500, 1_000]), &Value::Null));
 }
 
+/// API.md names each member of an object, in the line that begins with the object's name.
+#[track_caller]
+fn assert_listed(name: &str, object: &Value) {
+    let api = include_str!("../../../API.md");
+    let line = api.lines().find(|line| line.starts_with(&format!("- {name}: `{{"))).unwrap();
+    let words: Vec<&str> = line.split(|c: char| !c.is_ascii_lowercase() && c != '_').collect();
+    for member in object.as_object().unwrap().keys() {
+        assert!(words.contains(&member.as_str()), "{member} of {name}");
+    }
+}
+
 #[tokio::test]
 async fn several_requests_are_paid_together_or_not_at_all() {
     let world = World::with_euro().await;
@@ -173,6 +184,9 @@ async fn several_requests_are_paid_together_or_not_at_all() {
     let path = format!("/v1/transfers/{}", text(&paid["id"]));
     assert_eq!(world.device(&ada, Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
     assert_eq!(world.operator(Method::GET, &path, None).await, (StatusCode::OK, paid.clone()));
+
+    assert_listed("transfer", &paid);
+    assert_listed("leg", &paid["legs"][0]);
 
     // Each payee sees what it was paid, and neither what the other was nor whose device paid.
     for (payee, wallet, number) in [(&shop, &to, 0), (&cafe, &cafe_wallet, 1)] {
