@@ -81,6 +81,11 @@ async fn issue(server: &Server, wallet: &str, amount: u64) {
     fund(&server.operator(), wallet.parse().unwrap(), amount).await;
 }
 
+#[tokio::main]
+async fn account_of(server: &Server, wallet: &str) -> String {
+    server.operator().wallet(wallet.parse().unwrap()).await.unwrap().account.unwrap().to_string()
+}
+
 /// A server, a phone with 50 EUR and a till, and their wallets.
 fn cast(home: &Home) -> (Server, Device<'_>, Device<'_>, String, String) {
     let server = home.start();
@@ -295,6 +300,31 @@ fn what_is_no_barcode_of_the_server_is_refused_and_never_shown_raw() {
         assert_eq!(said, "", "{barcode}");
     }
     assert!(till.badly(&["request", &theirs, "--out", "five.gif"], "").1.contains("--out"));
+}
+
+#[test]
+fn a_bill_in_parts_says_what_is_left_and_can_only_be_paid() {
+    let home = Home::new(BINARY);
+    let (server, phone, till, hers, theirs) = cast(&home);
+    let account = account_of(&server, &hers);
+    let bill = ["request", &theirs, "--amount", "500", "--parts", "--payer", &account, "--out", "bill.png"];
+    let text = till.well(&bill, "");
+    phone.well(&["pay", &text, "--wallet", &hers, "--amount", "400"], PIN);
+    // As a program writes it that takes it for a link.
+    let link = text.replacen("HTTP", "http", 1);
+    let shown = phone.well(&["show", &link], "");
+    assert!(shown.lines().any(|line| line == "left to pay 1.00 EUR"), "{shown}");
+    let (_, why) = phone.badly(&["hold", &text, "--wallet", &hers, "--for", "60"], "");
+    assert!(why.contains("can only be paid"), "{why}");
+
+    let listed = phone.well(&["incoming"], "");
+    let request = listed.split_whitespace().nth(1).unwrap();
+    let paid = phone.well(&["pay-request", &theirs, request, "--wallet", &hers], PIN);
+    assert_eq!((fact(&paid, "left to pay"), fact(&paid, "you pay")), ("1.00 EUR", "1.00 EUR"));
+
+    let output = till.run(&["request", &theirs, "--amount", "5", "--kind", "invoice"], "");
+    let why = String::from_utf8(output.stderr).unwrap();
+    assert!(why.contains("--invoice <NUMBER>") && why.contains("--due <INSTANT>"), "{why}");
 }
 
 /// The server gets a new seal key: what the old one sealed stays good, and devices fetch the new one when told to.

@@ -7,7 +7,7 @@ use std::path::Path;
 use quittance_barcode::{
     BarcodeError, MAX_IMAGE_BYTES, SealedBarcode, Sealer, Untrusted, VerifiedBarcode, decode_image,
 };
-use quittance_ledger::{Amount, Timestamp, Usage};
+use quittance_ledger::{Amount, PaymentKind, Timestamp, Usage};
 
 use super::home::Home;
 use super::request::kind_word;
@@ -28,7 +28,7 @@ impl Scanned {
     pub(super) fn new(given: &str, home: &Home) -> Result<Self, CliError> {
         let path = Path::new(given);
         let is_picture = path.is_file();
-        let text = if is_picture { decode_image(&read(path)?)? } else { given.trim().to_owned() };
+        let text = if is_picture { decode_image(&read(path)?)? } else { as_drawn(given.trim()) };
         if !is_picture && !text.starts_with("HTTP") {
             let given = Untrusted(given);
             return Err(format!(
@@ -77,6 +77,20 @@ impl Scanned {
             let shown: Vec<String> =
                 more.suggestions.iter().map(|units| self.formatted_units(*units)).collect();
             fact("suggested", shown.join(", "))?;
+        }
+        Ok(())
+    }
+
+    /// Whether units can be set aside for it, as far as it or the server said.
+    pub(super) fn check_can_be_held(&self) -> Result<(), CliError> {
+        let is_in_parts = self.verified.details().usage == Usage::Parts;
+        let is_more_than_a_payment = self.more.as_ref().is_some_and(|more| {
+            let is_payment_alone =
+                matches!(more.kind, PaymentKind::Standard | PaymentKind::Invoice | PaymentKind::Donation);
+            !more.splits.is_empty() || !is_payment_alone
+        });
+        if is_in_parts || is_more_than_a_payment {
+            return Err("units can't be set aside for what the barcode asks for: it can only be paid".into());
         }
         Ok(())
     }
@@ -150,6 +164,12 @@ impl Scanned {
 pub(super) fn formatted(verified: &VerifiedBarcode, amount: Amount) -> String {
     // No amount is beyond what the signed number holds.
     verified.details().currency.format(i64::try_from(amount.get()).unwrap_or(i64::MAX))
+}
+
+/// A barcode's text as barcodes have it. Programs that take it for a link write some of it in lower case.
+fn as_drawn(text: &str) -> String {
+    let is_link = text.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("http"));
+    if is_link { text.to_ascii_uppercase() } else { text.to_owned() }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {

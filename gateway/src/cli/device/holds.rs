@@ -4,7 +4,7 @@ use quittance_ledger::{TransferId, WalletId};
 
 use super::Outcome;
 use super::home::Home;
-use super::pay::{answered, confirm, line, name, settled, show_and_choose, show_balance, tell};
+use super::pay::{answered, choose, confirm, line, name, scan, settled, show_balance, tell};
 use super::tell::{Shown, fact, hold_status, told};
 use crate::cli::minor::{minor_units, money};
 use crate::client::{Capture, Hold, HoldStatus, NewHold};
@@ -47,7 +47,9 @@ pub(super) struct CaptureArgs {
 pub(super) async fn place(args: &HoldArgs, home: &Home) -> Outcome<()> {
     let client = home.client()?;
     let is_repeat = args.id.is_some();
-    let (scanned, amount) = show_and_choose(&args.barcode, args.amount, is_repeat, home, &client).await?;
+    let scanned = scan(&args.barcode, home, &client).await?;
+    scanned.check_can_be_held()?;
+    let amount = choose(&scanned, args.amount, is_repeat)?;
     let (pin, id) = confirm(args.id)?;
     // From when the id was made on, so that a repeat ends at the same instant: else it would be another hold.
     let expires_at = id.made_at().plus_millis(u64::from(args.lasting).saturating_mul(1_000));

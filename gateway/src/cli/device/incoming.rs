@@ -1,6 +1,6 @@
 //! Requests that were sent to this account: listed, and paid without their barcodes.
 
-use quittance_ledger::{PaymentRequestId, TransferId, WalletId};
+use quittance_ledger::{PaymentRequestId, TransferId, Usage, WalletId};
 
 use super::Outcome;
 use super::pay::{confirm, settled, show_balance, tell};
@@ -91,6 +91,9 @@ pub(super) async fn pay(args: &PayRequestArgs, client: &Client) -> Outcome<()> {
     fact("amount", amount.unwrap_or_else(|| format!("open, in {}", request.currency)))?;
     fact("kind", kind_word(request.kind))?;
     fact("status", word(request.status))?;
+    if let (Usage::Parts, Some(left)) = (request.usage, request.remaining) {
+        fact("left to pay", money(left, request.currency))?;
+    }
     if let Some(invoice) = &request.invoice {
         fact("invoice", Shown(&invoice.number))?;
         fact("due", Shown(&invoice.due_at))?;

@@ -67,26 +67,37 @@ pub(super) async fn run(args: &PayArgs, home: &Home) -> Outcome<()> {
 }
 
 /// Reads and shows a barcode, and says how much of it is paid.
-pub(super) async fn show_and_choose(
+async fn show_and_choose(
     barcode: &str,
     said: Option<u64>,
     is_repeat: bool,
     home: &Home,
     client: &Client,
 ) -> Outcome<(Scanned, Amount)> {
+    let scanned = scan(barcode, home, client).await?;
+    let amount = choose(&scanned, said, is_repeat)?;
+    Ok((scanned, amount))
+}
+
+/// Reads and shows a barcode.
+pub(super) async fn scan(barcode: &str, home: &Home, client: &Client) -> Outcome<Scanned> {
     let mut scanned = Scanned::new(barcode, home)?;
-    let now = Timestamp::from_millis(unix_millis());
-    scanned.show(now)?;
+    scanned.show(Timestamp::from_millis(unix_millis()))?;
     scanned.ask_and_show_more(client).await?;
+    Ok(scanned)
+}
+
+/// How much of what was read is paid.
+pub(super) fn choose(scanned: &Scanned, said: Option<u64>, is_repeat: bool) -> Outcome<Amount> {
     let amount = scanned.amount(said)?;
     if scanned.verified.details().amount != Some(amount) {
         fact("you pay", formatted(&scanned.verified, amount))?;
     }
     // A repeat is answered from what is on record, however late it comes.
     if !is_repeat {
-        scanned.verified.check_expiry(now)?;
+        scanned.verified.check_expiry(Timestamp::from_millis(unix_millis()))?;
     }
-    Ok((scanned, amount))
+    Ok(amount)
 }
 
 /// What is sent of a barcode that was read.

@@ -44,10 +44,10 @@ pub(super) struct RequestArgs {
     #[arg(long = "suggest", value_name = "MINOR", value_parser = minor_units)]
     suggestions: Vec<u64>,
     /// The number of the bill
-    #[arg(long, value_name = "NUMBER", requires = "due")]
+    #[arg(long, value_name = "NUMBER", requires = "due", required_if_eq("kind", "invoice"))]
     invoice: Option<String>,
     /// When the bill should be paid by, such as 2026-11-24T00:00:00Z
-    #[arg(long, value_name = "INSTANT", requires = "invoice")]
+    #[arg(long, value_name = "INSTANT", requires = "invoice", required_if_eq("kind", "invoice"))]
     due: Option<String>,
     /// Let it be paid any number of times until it expires
     #[arg(long, conflicts_with = "parts")]

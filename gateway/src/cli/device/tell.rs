@@ -13,7 +13,8 @@ use crate::client::{
 };
 use crate::wording::uncapitalised;
 
-const LABEL_WIDTH: usize = 11;
+/// One more than the longest label has.
+const LABEL_WIDTH: usize = 12;
 
 /// A line of two columns.
 pub(super) fn fact(label: &str, value: impl fmt::Display) -> Result<(), CliError> {
