@@ -54,6 +54,9 @@ pub enum BarcodeError {
     /// Not a key.
     #[error("not a usable public key: give 32 bytes of Ed25519, or a compressed P-256 point of 33 bytes")]
     BadKey,
+    /// A published key under an id that is not its own.
+    #[error("a key has an id that is not its own: get the server's keys anew, in a way that can be trusted")]
+    KeyIdDiffers,
     /// Not an origin.
     #[error("not an origin a barcode can carry: give http:// or https:// and a host, with a port if need be")]
     BadOrigin,

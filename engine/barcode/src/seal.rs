@@ -147,6 +147,11 @@ impl ServerKeys {
         keys.iter().map(strict_ed25519_key).collect::<Result<_, _>>().map(Self)
     }
 
+    /// What names each of them in barcodes.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.0.iter().map(KeyId::of)
+    }
+
     /// Checks that the key of this id signed this head of the journal.
     ///
     /// # Errors

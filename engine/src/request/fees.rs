@@ -9,13 +9,17 @@ impl Engine {
     /// Sets what is taken of payments, or with no rule takes nothing. A repeat changes nothing.
     ///
     /// # Errors
-    /// The currency or wallet is not known, or the rule contradicts itself or names a wallet that can't collect.
+    /// The currency is not known, the wallet is no account's, or the rule contradicts itself or names a wallet that can't collect.
     pub async fn set_fee(&self, scope: FeeScope, rule: Option<FeeRule>) -> Result<(), EngineError> {
         if let Some(rule) = &rule {
             let is_sound = rule.basis_points <= MAX_BASIS_POINTS
                 && rule.maximum.is_none_or(|maximum| rule.minimum <= maximum);
             if !is_sound {
                 return Err(Refusal::FeeRuleInvalid.into());
+            }
+            // Nobody pays an issuer's wallet by request.
+            if let FeeScope::Wallet(wallet) = scope {
+                self.directory.owner(wallet).ok_or(Refusal::WalletUnknown)?;
             }
         }
         let permit = self.admission.permit()?;

@@ -176,9 +176,27 @@ fn original_text(original: &Original) -> String {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+    use quittance_barcode::ServerKey;
     use quittance_ledger::{Amount, LegId, PaymentKind, Terms, Timestamp, Usage, WalletId};
 
     use super::*;
+
+    #[test]
+    fn a_key_goes_by_its_own_id() {
+        let key = ServerKey::from_secret(&[7; 32]);
+        let (id, public_key) = (HEXLOWER.encode(&key.id().to_bytes()), BASE64URL_NOPAD.encode(&key.public()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (id, is_good) in [(id.as_str(), true), ("00000000", false), (&id[1..], false)] {
+            let key = serde_json::json!({"id": id, "algorithm": "ed25519", "public_key": public_key});
+            let keys = serde_json::json!({"origin": "http://a.b", "keys": [key]});
+            std::fs::write(file.path(), keys.to_string()).unwrap();
+            match published(file.path()) {
+                Ok(_) => assert!(is_good, "{id}"),
+                Err(error) => assert!(!is_good && error.to_string().contains("not its own"), "{error}"),
+            }
+        }
+    }
 
     #[test]
     fn each_leg_says_what_it_is() {

@@ -2,7 +2,7 @@
 //!
 //! Unknown members are passed over, so that a client outlives a server that says more.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use quittance_barcode::{BarcodeError, Origin, ServerKeys};
 use quittance_ledger::{
     AccountId, AccountKind, CurrencyCode, DeviceId, KeyAlgorithm, PaymentKind, PaymentRequestId, TransferId,
@@ -452,7 +452,7 @@ impl PublishedKeys {
     /// What it takes to verify barcodes without asking the server.
     ///
     /// # Errors
-    /// The origin or a key is not usable.
+    /// The origin or a key is not usable, or a key has not its own id.
     pub fn to_verify_with(&self) -> Result<(Origin, ServerKeys), BarcodeError> {
         let keys = self.keys.iter().map(|key| {
             let bytes =
@@ -460,7 +460,12 @@ impl PublishedKeys {
             bytes.try_into().map_err(|_| BarcodeError::BadKey)
         });
         let keys = keys.collect::<Result<Vec<[u8; 32]>, BarcodeError>>()?;
-        Ok((self.origin.parse()?, ServerKeys::new(&keys)?))
+        let keys = ServerKeys::new(&keys)?;
+        let ids = keys.ids().map(|id| HEXLOWER.encode(&id.to_bytes()));
+        if !ids.eq(self.keys.iter().map(|key| key.id.as_str())) {
+            return Err(BarcodeError::KeyIdDiffers);
+        }
+        Ok((self.origin.parse()?, keys))
     }
 }
 

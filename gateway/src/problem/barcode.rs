@@ -130,7 +130,8 @@ impl From<BarcodeError> for Problem {
             BarcodeError::BadOrigin
             | BarcodeError::NotACertificate
             | BarcodeError::BadEmvProfile(_)
-            | BarcodeError::BadHeadSignature => {
+            | BarcodeError::BadHeadSignature
+            | BarcodeError::KeyIdDiffers => {
                 return Self::internal(&error);
             }
             BarcodeError::BadRequest(_) => (

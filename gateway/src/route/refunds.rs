@@ -13,7 +13,7 @@ use super::{Answer, Created, pointed};
 use crate::app::App;
 use crate::auth::Asked;
 use crate::problem::Problem;
-use crate::strict::{PathIds, optional_amount, optional_pin, optional_signature};
+use crate::strict::{PathIds, optional_amount, optional_leg, optional_pin, optional_signature};
 use crate::view::TransferView;
 
 #[derive(Deserialize)]
@@ -22,6 +22,7 @@ struct NewRefund {
     id: TransferId,
     #[serde(default, deserialize_with = "optional_amount")]
     amount: Option<Amount>,
+    #[serde(default, deserialize_with = "optional_leg")]
     leg: Option<u8>,
     reference: Option<Reference>,
     #[serde(default, deserialize_with = "optional_pin")]

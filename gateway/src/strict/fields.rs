@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use quittance_engine::Pin;
-use quittance_ledger::{Amount, AmountError, Signature, Timestamp};
+use quittance_ledger::{Amount, AmountError, MAX_LEGS, Signature, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 struct AmountVisitor;
@@ -97,6 +97,37 @@ impl<'de> Deserialize<'de> for ListedAmount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         amount(deserializer).map(Self)
     }
+}
+
+struct LegVisitor;
+
+impl LegVisitor {
+    fn beyond<E: Error>() -> E {
+        let last = MAX_LEGS.saturating_sub(1);
+        E::custom(format_args!("no transfer has a leg of that number: send 0 to {last}"))
+    }
+}
+
+impl Visitor<'_> for LegVisitor {
+    type Value = u8;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number of a leg")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u8, E> {
+        let number = u8::try_from(number).ok().filter(|number| usize::from(*number) < MAX_LEGS);
+        number.ok_or_else(Self::beyond)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<u8, E> {
+        Err(Self::beyond())
+    }
+}
+
+/// The number of a leg that may be missing or null.
+pub(crate) fn optional_leg<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    deserializer.deserialize_option(Optional(LegVisitor))
 }
 
 struct InstantVisitor;

@@ -9,8 +9,8 @@ mod path;
 mod query;
 
 pub(crate) use fields::{
-    ListedAmount, amount, instant, optional_amount, optional_instant, optional_pin, optional_signature, pin,
-    signature,
+    ListedAmount, amount, instant, optional_amount, optional_instant, optional_leg, optional_pin,
+    optional_signature, pin, signature,
 };
 pub(crate) use json::{is_media_type, read_json};
 pub(crate) use nested::{List, Object};

@@ -136,7 +136,7 @@ impl Home {
         let damaged =
             |why: &str| format!("{} {why}: restore it, or pair a device in a new folder", path.display());
         let keys: PublishedKeys = read_json(&path)?.ok_or_else(|| damaged("is missing"))?;
-        Ok(keys.to_verify_with().map_err(|_| damaged("holds no keys"))?)
+        Ok(keys.to_verify_with().map_err(|_| damaged("holds no keys that can be used"))?)
     }
 }
 
@@ -189,15 +189,17 @@ fn write_json(path: &Path, value: &impl Serialize) -> Outcome<()> {
 
 #[cfg(test)]
 mod tests {
-    use data_encoding::BASE64URL_NOPAD;
+    use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+    use quittance_barcode::ServerKey;
 
     use super::*;
     use crate::client::PublishedKey;
 
     fn published() -> PublishedKeys {
-        let key = DeviceSigner::from_secret(KeyAlgorithm::Ed25519, &[7; 32]).unwrap().public();
-        let public_key = BASE64URL_NOPAD.encode(key.as_bytes());
-        let key = PublishedKey { id: "00".to_owned(), algorithm: "ed25519".to_owned(), public_key };
+        let key = ServerKey::from_secret(&[7; 32]);
+        let id = HEXLOWER.encode(&key.id().to_bytes());
+        let public_key = BASE64URL_NOPAD.encode(&key.public());
+        let key = PublishedKey { id, algorithm: "ed25519".to_owned(), public_key };
         PublishedKeys { origin: "http://a.b".to_owned(), keys: vec![key] }
     }
 

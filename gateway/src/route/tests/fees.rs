@@ -27,7 +27,10 @@ async fn a_payee_pays_the_fee_and_passes_on_its_splits() {
         (StatusCode::OK, &"EUR".into(), &Value::Null),
         "{fee}"
     );
+    let currencies = world.operator(Method::GET, "/v1/currencies", None).await.1;
+    let issuer = text(&currencies["currencies"][0]["issuer_wallet"]);
     for (path, body, status, slug, field) in [
+        (&*format!("/v1/wallets/{issuer}/fee"), body.clone(), 404, "wallet-unknown", "wallet"),
         ("/v1/currencies/USD/fee", body.clone(), 404, "currency-unknown", "currency"),
         (
             "/v1/currencies/EUR/fee",

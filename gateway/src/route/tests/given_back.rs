@@ -53,6 +53,13 @@ async fn a_payee_gives_back_what_it_was_paid_and_no_more() {
     let answer = world.operator(Method::POST, &reversals, Some(body)).await;
     assert_problem(&answer, 422, "refund-exceeds-transfer", "transfer");
     assert!(text(&answer.1["mend"]).starts_with("refund the rest instead"), "{}", answer.1);
+    for leg in [json!(32), json!(256), json!(-1)] {
+        let mut body = refund(&shop, 5, 700);
+        body["leg"] = leg;
+        let answer = world.device(&shop, Method::POST, &path, Some(body)).await;
+        assert_problem(&answer, 422, "field-invalid", "/leg");
+        assert!(text(&answer.1["mend"]).contains("0 to 31"), "{}", answer.1);
+    }
     let mut body = refund(&shop, 5, 700);
     body["leg"] = 1.into();
     let answer = world.device(&shop, Method::POST, &path, Some(body)).await;
