@@ -12,7 +12,7 @@ use serde_json::Value;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("quittance", &["quittance-gateway"]),
     ("quittance-barcode", &["quittance-ledger"]),
-    ("quittance-bench", &["quittance-barcode", "quittance-engine", "quittance-ledger"]),
+    ("quittance-bench", &["quittance-barcode", "quittance-engine", "quittance-gateway", "quittance-ledger"]),
     (
         "quittance-engine",
         &["quittance-barcode", "quittance-journal", "quittance-ledger", "quittance-settlement"],

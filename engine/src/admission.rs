@@ -3,17 +3,18 @@
 //! Whatever is let in holds a permit for its slot in the committer's queue until it is durable and published. So no
 //! queue behind this point can overflow, and overload is refused here, before anything was decided.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::{HashMap, HashMapExt as _};
 use parking_lot::Mutex;
-use quittance_journal::Position;
-use quittance_ledger::{Claim, IdWindow, Timestamp, Transfer, TransferId};
+use quittance_journal::{Position, Record};
+use quittance_ledger::{Claim, Event, Fingerprint, IdWindow, Refusal, Timestamp, Transfer, TransferId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
+use crate::batch::Batch;
 use crate::error::EngineError;
-use crate::order::TransferRecord;
+use crate::order::{Moved, TransferRecord};
 
 /// How many parts the memory of ids is split into, so that claims seldom meet.
 const STRIPES: usize = 64;
@@ -34,8 +35,49 @@ struct Stripe {
 
 #[derive(Debug)]
 struct UnderWay {
-    waiters: Vec<oneshot::Sender<TransferRecord>>,
-    _permit: OwnedSemaphorePermit,
+    fingerprint: Fingerprint,
+    first: Waiter,
+    /// Those who asked for the same meanwhile.
+    others: Vec<Waiter>,
+    /// The slot of one that is in no batch.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What became of a transfer, as the journal has it.
+pub(crate) struct Outcome<'a> {
+    pub(crate) position: Position,
+    pub(crate) at: Timestamp,
+    pub(crate) transfer: &'a Transfer,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl<'a> Outcome<'a> {
+    /// What a record says became of a transfer, if it is about one.
+    pub(crate) fn of(position: Position, record: &'a Record) -> Option<Self> {
+        let (transfer, refusal) = match &record.event {
+            Event::TransferSettled(transfer) => (transfer, None),
+            Event::TransferRefused(transfer, refusal) => (transfer, Some(*refusal)),
+            _ => return None,
+        };
+        Some(Self { position, at: record.at, transfer, refusal })
+    }
+
+    pub(crate) fn record(&self) -> TransferRecord {
+        let transfer = Box::new(self.transfer.clone());
+        TransferRecord { position: self.position, at: self.at, transfer, refusal: self.refusal }
+    }
+
+    const fn moved(&self) -> Moved {
+        Moved { position: self.position, at: self.at, refusal: self.refusal }
+    }
+}
+
+/// Who waits for what becomes of a transfer.
+#[derive(Debug)]
+enum Waiter {
+    Alone(oneshot::Sender<TransferRecord>),
+    /// A batch, of which it is the one of this number.
+    InBatch(Arc<Batch>, usize),
 }
 
 /// What asking for a transfer comes to.
@@ -47,6 +89,23 @@ pub(crate) enum Claimed {
     UnderWay(oneshot::Receiver<TransferRecord>),
     /// It was finished before, at this position.
     Done(Position),
+}
+
+impl Waiter {
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Alone(waiter) => waiter.is_closed(),
+            Self::InBatch(..) => false,
+        }
+    }
+
+    fn tell(self, outcome: &Outcome<'_>) {
+        match self {
+            // Whoever went away can ask again by the id.
+            Self::Alone(waiter) => drop(waiter.send(outcome.record())),
+            Self::InBatch(batch, index) => batch.complete(index, outcome.moved()),
+        }
+    }
 }
 
 impl Admission {
@@ -63,10 +122,15 @@ impl Admission {
 
     /// Reserves a slot in the committer's queue.
     pub(crate) fn permit(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        self.permits(1)
+    }
+
+    /// Reserves so many slots in the committer's queue, or none.
+    pub(crate) fn permits(&self, count: u32) -> Result<OwnedSemaphorePermit, EngineError> {
         if self.is_stopping.load(Ordering::Acquire) {
             return Err(EngineError::Stopping);
         }
-        Arc::clone(&self.slots).try_acquire_owned().map_err(|error| match error {
+        Arc::clone(&self.slots).try_acquire_many_owned(count).map_err(|error| match error {
             TryAcquireError::NoPermits => EngineError::Overloaded,
             TryAcquireError::Closed => EngineError::Stopping,
         })
@@ -90,42 +154,76 @@ impl Admission {
         now: Timestamp,
         check: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<Claimed, EngineError> {
+        let (waiter, receiver) = oneshot::channel();
+        let permit = || check().and_then(|()| self.permit()).map(Some);
+        Ok(match self.claim_for(transfer, now, Waiter::Alone(waiter), permit)? {
+            Claim::New => Claimed::New(receiver),
+            Claim::Pending => Claimed::UnderWay(receiver),
+            Claim::Done(position) => Claimed::Done(position),
+        })
+    }
+
+    /// As [`Admission::claim`], for the one of this number in a batch, which waits for it unless it was finished before.
+    pub(crate) fn claim_in_batch(
+        &self,
+        transfer: &Transfer,
+        now: Timestamp,
+        batch: &Arc<Batch>,
+        index: usize,
+    ) -> Result<Claim<Position>, EngineError> {
+        // Before anybody can complete it.
+        batch.expect();
+        let waiter = Waiter::InBatch(Arc::clone(batch), index);
+        let claimed = self.claim_for(transfer, now, waiter, || Ok(None));
+        if !matches!(claimed, Ok(Claim::New | Claim::Pending)) {
+            batch.end_one();
+        }
+        claimed
+    }
+
+    fn claim_for(
+        &self,
+        transfer: &Transfer,
+        now: Timestamp,
+        waiter: Waiter,
+        permit: impl FnOnce() -> Result<Option<OwnedSemaphorePermit>, EngineError>,
+    ) -> Result<Claim<Position>, EngineError> {
+        let fingerprint = transfer.fingerprint();
         let mut guard = self.stripe(transfer.id).lock();
         let stripe = &mut *guard;
-        match stripe.window.claim(transfer.id, transfer.fingerprint(), now)? {
-            Claim::Done(position) => Ok(Claimed::Done(position)),
+        let claim = stripe.window.claim(transfer.id, fingerprint, now)?;
+        match claim {
+            Claim::Done(_) => {}
             Claim::Pending => {
-                let (waiter, receiver) = oneshot::channel();
                 if let Some(under_way) = stripe.under_way.get_mut(&transfer.id) {
                     // Whoever went away need not be told.
-                    under_way.waiters.retain(|waiter| !waiter.is_closed());
-                    under_way.waiters.push(waiter);
+                    under_way.others.retain(|waiter| !waiter.is_gone());
+                    under_way.others.push(waiter);
                 }
-                Ok(Claimed::UnderWay(receiver))
             }
             Claim::New => {
-                let permit = check().and_then(|()| self.permit()).inspect_err(|_| {
-                    stripe.window.abandon(transfer.id);
-                })?;
-                let (waiter, receiver) = oneshot::channel();
-                let under_way = UnderWay { waiters: vec![waiter], _permit: permit };
+                let permit = permit().inspect_err(|_| stripe.window.abandon(transfer.id))?;
+                let under_way = UnderWay { fingerprint, first: waiter, others: Vec::new(), _permit: permit };
                 stripe.under_way.insert(transfer.id, under_way);
-                Ok(Claimed::New(receiver))
             }
         }
+        Ok(claim)
     }
 
     /// Remembers what became of a transfer, tells those who wait, and frees its slot. Also how recovery fills the memory.
-    pub(crate) fn complete(&self, record: &TransferRecord) {
-        let transfer = &record.transfer;
+    pub(crate) fn complete(&self, outcome: &Outcome<'_>) {
+        let transfer = outcome.transfer;
         let under_way = {
             let mut stripe = self.stripe(transfer.id).lock();
-            stripe.window.complete(transfer.id, transfer.fingerprint(), record.position);
-            stripe.under_way.remove(&transfer.id)
+            let under_way = stripe.under_way.remove(&transfer.id);
+            let known = under_way.as_ref().map(|under_way| under_way.fingerprint);
+            let fingerprint = known.unwrap_or_else(|| transfer.fingerprint());
+            stripe.window.complete(transfer.id, fingerprint, outcome.position);
+            under_way
         };
-        for waiter in under_way.into_iter().flat_map(|under_way| under_way.waiters) {
-            // Whoever went away can ask again by the id.
-            let _ = waiter.send(record.clone());
+        if let Some(UnderWay { first, others, .. }) = under_way {
+            first.tell(outcome);
+            others.into_iter().for_each(|waiter| waiter.tell(outcome));
         }
     }
 

@@ -4,6 +4,7 @@ use quittance_barcode::BarcodeError;
 use quittance_journal::{LogError, ReplayError};
 use quittance_ledger::Refusal;
 
+use crate::order::MAX_BATCH;
 use crate::store::StoreError;
 
 /// Why the engine did not do what it was asked. Nothing has moved.
@@ -39,6 +40,9 @@ pub enum EngineError {
     /// The PIN is needed.
     #[error("the PIN is missing")]
     PinMissing,
+    /// A batch has more orders than a batch may have.
+    #[error("a batch has at most {MAX_BATCH} transfers")]
+    BatchTooLong,
     /// As much is under way as may be.
     #[error("too much is under way: try again")]
     Overloaded,

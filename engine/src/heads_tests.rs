@@ -28,7 +28,7 @@ fn commit(store: &Store, mut tip: Tip, blocks: std::ops::Range<u64>, mut take: i
             queue.submit(Submission::Record { at: AT, event: event(n), done: None });
         }
         drop(queue);
-        tip = committer.run(|batch| take(&batch.block.unwrap())).unwrap();
+        tip = committer.run(|batch| batch.blocks.iter().for_each(&mut take)).unwrap();
     }
     tip
 }

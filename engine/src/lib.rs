@@ -8,6 +8,7 @@
 mod actors;
 mod admission;
 mod audit;
+mod batch;
 mod checkpoint;
 mod clock;
 mod config;
@@ -36,9 +37,10 @@ pub use happening::Happening;
 pub use history::Order;
 pub use keys::{KeyError, Keys};
 pub use order::{
-    AdjustmentLeg, AdjustmentOrder, Ask, CaptureOrder, HoldRecord, IssuedPairingCode, Mover,
-    NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party, PaymentLine, PaymentOrder,
-    PaymentRequestState, QuoteAmount, QuoteOrder, RefundOrder, ReversalOrder, TransferProof, TransferRecord,
+    AdjustmentLeg, AdjustmentOrder, Ask, CaptureOrder, HoldRecord, IssuedPairingCode, MAX_BATCH, MoveOrder,
+    Moved, Mover, NewPaymentRequest, OperatorOrder, PairedDevice, PairingOrder, Party, PaymentLine,
+    PaymentOrder, PaymentRequestState, QuoteAmount, QuoteOrder, RefundOrder, ReversalOrder, TransferProof,
+    TransferRecord,
 };
 pub use pin::{Pin, PinError};
 pub use request::StatementLine;

@@ -271,6 +271,38 @@ pub struct AdjustmentOrder {
     pub reason: Description,
 }
 
+/// The most orders of one batch.
+pub const MAX_BATCH: usize = 8_190;
+
+/// The operator moves units from one wallet to another: out of or into the issuer wallet of their currency, or between two
+/// others.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveOrder {
+    /// The transfer's name.
+    pub id: TransferId,
+    /// The wallet that pays.
+    pub payer: WalletId,
+    /// The wallet that is paid.
+    pub payee: WalletId,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: CurrencyCode,
+    /// What ties it to the payee's books.
+    pub reference: Option<Reference>,
+}
+
+/// What came of one order of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Where in the journal.
+    pub position: Position,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Why it moved nothing; none where it is settled.
+    pub refusal: Option<Refusal>,
+}
+
 /// How much of a conversion is given: the other side follows from the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuoteAmount {

@@ -13,11 +13,11 @@ use quittance_ledger::{
 };
 use quittance_settlement::Partition;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Outcome};
 use crate::directory::Register;
 use crate::error::StartError;
 use crate::heads::Heads;
-use crate::history::{History, transfer_record};
+use crate::history::History;
 use crate::store::{StateBatch, StateTree, Store, StoreError, StoredState};
 
 /// How many records the index gathers before it is written: a store whose index is made again, such as a snapshot, has more of
@@ -157,15 +157,15 @@ impl Replaying {
                 self.recovered.apply_to_register(record.at, &record.event);
             }
             if position > self.window_from
-                && let Some(transfer) = transfer_record(position, record)
+                && let Some(outcome) = Outcome::of(position, record)
             {
-                admission.complete(&transfer);
+                admission.complete(&outcome);
             }
         }
         let wallets = &self.recovered.wallets;
         self.recovered.heads.append(&block)?;
         let history = &self.recovered.history;
-        history.append(&block, |wallet| account_of(wallets, wallet))?;
+        history.append(&block, &|wallet| account_of(wallets, wallet))?;
         // Never ahead of the journal, which is on the disk, and a start that ends early leaves the next one less to gather.
         if history.indexed_to() >= self.next_flush {
             history.flush()?;

@@ -83,8 +83,8 @@ fn what_is_no_store_of_ours_is_refused_and_left_alone() {
     assert!(matches!(Store::open_existing(folder.path()), Err(StoreError::Missing(_))));
     fs::write(folder.path().join("letter.txt"), "dear").unwrap();
     assert!(matches!(Store::open(folder.path()), Err(StoreError::NotAStore(_))));
-    fs::write(folder.path().join("FORMAT"), "quittance store 3\n").unwrap();
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::NewerFormat { found: 3, .. })));
+    fs::write(folder.path().join("FORMAT"), "quittance store 4\n").unwrap();
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::NewerFormat { found: 4, .. })));
     fs::write(folder.path().join("FORMAT"), "quittance store 1\n").unwrap();
     assert!(matches!(Store::open(folder.path()), Err(StoreError::OlderFormat { found: 1, .. })));
     fs::write(folder.path().join("FORMAT"), "something else").unwrap();

@@ -10,6 +10,8 @@ use crate::problem::Problem;
 
 /// The longest JSON body.
 pub(crate) const MAX_JSON_BYTES: usize = 16 * 1_024;
+/// The longest JSON body of a batch: room for as many transfers as a batch may have, each with a reference.
+pub(crate) const MAX_BATCH_BYTES: usize = 4 * 1_024 * 1_024;
 /// The longest picture.
 pub(crate) const MAX_PICTURE_BYTES: usize = 8 * 1_024 * 1_024;
 

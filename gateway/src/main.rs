@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Units of memory are made on one thread and given back on another all the time, which this is quick at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     quittance_gateway::cli::main()
 }

@@ -211,8 +211,9 @@ pub(crate) struct BlockWriter {
 
 impl BlockWriter {
     pub(crate) fn has_room(&self) -> bool {
-        let worst_case = self.bytes.len().max(BODY_AT) + LENGTH_BYTES + MAX_RECORD_BYTES;
-        self.records.len() < MAX_RECORDS_PER_BLOCK && worst_case <= MAX_BLOCK_BYTES
+        // The bytes of the block before are there until the next begins.
+        let worst_case = self.bytes.len() + LENGTH_BYTES + MAX_RECORD_BYTES;
+        self.is_empty() || (self.records.len() < MAX_RECORDS_PER_BLOCK && worst_case <= MAX_BLOCK_BYTES)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -220,6 +221,7 @@ impl BlockWriter {
     }
 
     pub(crate) fn push(&mut self, record: Record) -> Result<(), RecordError> {
+        assert!(self.has_room(), "a block is ended when it is full");
         if self.records.is_empty() {
             self.bytes.resize(BODY_AT, 0);
         }
@@ -235,6 +237,7 @@ impl BlockWriter {
 
     /// Ends the block: gives it and its bytes, and starts the next with the record that is pushed next.
     pub(crate) fn finish(&mut self, tip: Tip) -> (Block, &[u8]) {
+        assert!(!self.is_empty(), "a block has at least one record");
         let header = BlockHeader {
             index: tip.blocks,
             first: tip.position.next(),

@@ -22,7 +22,9 @@ pub trait Log: Send {
     /// The store failed, or holds a block at this position already.
     fn append(&mut self, first: Position, block: &[u8]) -> Result<(), LogError>;
 
-    /// Makes every block that was appended durable: when this returns, they survive the loss of power.
+    /// Makes every block that was appended durable: when this returns, they survive the loss of power. Where power is lost
+    /// before, of the blocks that were appended since the last flush the first few survive, or none or all: never one without
+    /// those before it.
     ///
     /// # Errors
     /// The store failed. What is durable is then unknown.

@@ -38,15 +38,11 @@ impl MemoryLog {
         log
     }
 
-    /// Loses power: of the blocks that were not flushed, those stay whose bit in `survivors` is set.
-    pub fn lose_power(&self, survivors: u64) {
+    /// Loses power: of the blocks that were not flushed, the first `survivors` stay.
+    pub fn lose_power(&self, survivors: usize) {
         let mut inner = self.lock();
         let written = std::mem::take(&mut inner.written);
-        for (index, (position, block)) in written.into_iter().enumerate() {
-            if survivors.checked_shr(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(0) & 1 == 1 {
-                inner.durable.insert(position, block);
-            }
-        }
+        inner.durable.extend(written.into_iter().take(survivors));
     }
 
     /// How many flushes there were.

@@ -41,7 +41,7 @@ fn journal(rounds: usize) -> (MemoryLog, BlockTree) {
             queue.submit(Submission::Record { at: AT, event, done: None });
         }
         drop(queue);
-        committer.run(|batch| tree.append(&batch.block.unwrap()).unwrap()).unwrap();
+        committer.run(|batch| batch.blocks.iter().for_each(|block| tree.append(block).unwrap())).unwrap();
     }
     (log, tree)
 }
@@ -82,7 +82,7 @@ fn a_receipt_is_small() {
         let (committer, queue) = Committer::<_, ()>::new(log.clone(), tree.tip(), 1);
         queue.submit(Submission::Record { at: AT, event: events().remove(0), done: None });
         drop(queue);
-        committer.run(|batch| tree.append(&batch.block.unwrap()).unwrap()).unwrap();
+        committer.run(|batch| batch.blocks.iter().for_each(|block| tree.append(block).unwrap())).unwrap();
     }
     let text = serde_json::to_string(&receipt(&log, &tree, Position::new(777))).unwrap();
     assert!(text.len() < 2_500, "{} bytes", text.len());

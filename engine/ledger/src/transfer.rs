@@ -275,11 +275,13 @@ impl Transfer {
 
     /// Every wallet that has a part in it, each once.
     pub fn wallets(&self) -> impl Iterator<Item = WalletId> + '_ {
-        let all = |leg: Leg| [leg.payer, leg.payee];
-        self.legs().flat_map(all).enumerate().filter_map(move |(index, wallet)| {
-            let is_first = self.legs().flat_map(all).take(index).all(|earlier| earlier != wallet);
-            is_first.then_some(wallet)
-        })
+        let payee = (self.payee != self.payer).then_some(self.payee);
+        let linked = || self.linked.iter().flat_map(|leg| [leg.payer, leg.payee]);
+        let others = linked().enumerate().filter_map(move |(index, wallet)| {
+            let is_known = wallet == self.payer || wallet == self.payee;
+            (!is_known && linked().take(index).all(|earlier| earlier != wallet)).then_some(wallet)
+        });
+        std::iter::once(self.payer).chain(payee).chain(others)
     }
 
     /// Whether a wallet decides last. Units that it takes in can be spent at once, because the record of them is in the

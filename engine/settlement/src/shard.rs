@@ -1,14 +1,15 @@
 //! A shard: the wallets of some partitions, and what they make of messages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use quittance_ledger::{
     AccountId, Allowance, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, Event, Limits, Owner,
     Refusal, Stop, Timestamp, Transfer, TransferId, Wallet, WalletId, WalletSnapshot, decide_part,
 };
 
 use crate::message::{Effect, Message, Ticket, WalletCommand};
-use crate::partition::Partition;
+use crate::partition::{PARTITION_COUNT, Partition};
 
 /// How many entries of each of its books a wallet forgets each time its state is taken for a checkpoint.
 const FORGOTTEN_PER_CHECKPOINT: usize = 1_000;
@@ -28,10 +29,30 @@ pub struct Dirty {
     pub allowances: Vec<AllowanceSnapshot>,
 }
 
+/// Which partitions a shard hosts.
+#[derive(Debug)]
+struct Hosted([bool; PARTITION_COUNT as usize]);
+
+impl Hosted {
+    fn of(partitions: impl IntoIterator<Item = Partition>) -> Self {
+        let mut hosted = [false; PARTITION_COUNT as usize];
+        for partition in partitions {
+            if let Some(is_hosted) = hosted.get_mut(usize::from(partition.number())) {
+                *is_hosted = true;
+            }
+        }
+        Self(hosted)
+    }
+
+    fn contains(&self, partition: Partition) -> bool {
+        self.0.get(usize::from(partition.number())).is_some_and(|is_hosted| *is_hosted)
+    }
+}
+
 /// The wallets of the partitions that a shard hosts. Nobody else touches their state.
 #[derive(Debug)]
 pub struct ShardState {
-    hosted: BTreeSet<Partition>,
+    hosted: Hosted,
     wallets: HashMap<WalletId, Wallet>,
     allowances: HashMap<(AccountId, CurrencyCode), Allowance>,
     /// Holds that are open, by when they expire.
@@ -41,7 +62,7 @@ pub struct ShardState {
     /// The instant of the latest record that is durable. What was forgotten by a clock that a crash takes back could be
     /// paid twice, so entries are forgotten by this.
     durable_at: Timestamp,
-    dirty_wallets: BTreeSet<WalletId>,
+    dirty_wallets: HashSet<WalletId>,
     dirty_entries: BTreeSet<(WalletId, BookEntry)>,
     dirty_allowances: BTreeSet<(AccountId, CurrencyCode)>,
 }
@@ -51,13 +72,13 @@ impl ShardState {
     #[must_use]
     pub fn new(hosted: impl IntoIterator<Item = Partition>) -> Self {
         Self {
-            hosted: hosted.into_iter().collect(),
+            hosted: Hosted::of(hosted),
             wallets: HashMap::new(),
             allowances: HashMap::new(),
             due: BTreeSet::new(),
             expiring: 0,
             durable_at: Timestamp::EPOCH,
-            dirty_wallets: BTreeSet::new(),
+            dirty_wallets: HashSet::new(),
             dirty_entries: BTreeSet::new(),
             dirty_allowances: BTreeSet::new(),
         }
@@ -122,7 +143,7 @@ impl ShardState {
             let Some(partition) = onward.partition() else {
                 unreachable!("a transfer goes on to a stop that it has")
             };
-            if self.hosted.contains(&partition) {
+            if self.hosted.contains(partition) {
                 next = Some(onward);
             } else {
                 effects.push(Effect::Send(partition, onward));
@@ -283,11 +304,14 @@ impl ShardState {
     pub fn commit<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
         for event in events {
             if let Some(opened) = Wallet::opened_by(event)
-                && self.hosted.contains(&Partition::of(opened.id()))
+                && self.hosted.contains(Partition::of(opened.id()))
             {
                 self.wallets.insert(opened.id(), opened);
             }
             for id in event.wallets() {
+                if !self.hosted.contains(Partition::of(id)) {
+                    continue;
+                }
                 let Some(wallet) = self.wallets.get_mut(&id) else { continue };
                 wallet.apply(event);
                 self.dirty_wallets.insert(id);
@@ -300,7 +324,7 @@ impl ShardState {
                 }
             }
             if let Some(key) = event.allowance()
-                && self.hosted.contains(&Partition::of_account(key.0))
+                && self.hosted.contains(Partition::of_account(key.0))
             {
                 let allowance = self.allowances.entry(key).or_insert_with(|| Allowance::new(key.0, key.1));
                 allowance.apply(event);
@@ -331,7 +355,9 @@ impl ShardState {
     /// some of the entries that are long over.
     pub fn take_dirty(&mut self) -> Dirty {
         let mut dirty = Dirty::default();
-        for id in std::mem::take(&mut self.dirty_wallets) {
+        let mut dirty_wallets: Vec<_> = std::mem::take(&mut self.dirty_wallets).into_iter().collect();
+        dirty_wallets.sort_unstable();
+        for id in dirty_wallets {
             let Some(wallet) = self.wallets.get_mut(&id) else { continue };
             dirty.wallets.push(wallet.snapshot().clone());
             for entry in wallet.forget(self.durable_at, FORGOTTEN_PER_CHECKPOINT) {
@@ -349,7 +375,7 @@ impl ShardState {
     }
 
     fn assert_hosted(&self, partition: Partition) {
-        assert!(self.hosted.contains(&partition), "a shard touches the wallets of its own partitions alone");
+        assert!(self.hosted.contains(partition), "a shard touches the wallets of its own partitions alone");
     }
 }
 

@@ -18,12 +18,10 @@ pub(crate) fn spawn_committer<L: Log + 'static>(
 ) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
         let ended = committer.run(|batch| {
-            let block = batch.block.map(Arc::new);
-            // The shards first: whoever is told next and then asks a shard finds the block posted there.
-            if let Some(block) = &block {
-                router.commit(block);
-            }
-            notifier.do_send(Published { block, done: batch.done });
+            let blocks: Vec<_> = batch.blocks.into_iter().map(Arc::new).collect();
+            // The shards first: whoever is told next and then asks a shard finds the blocks posted there.
+            blocks.iter().for_each(|block| router.commit(block));
+            notifier.do_send(Published { blocks, done: batch.done });
         });
         if let Err(error) = ended {
             // Nobody knows what is durable now. Whatever this process would say next could be wrong.

@@ -12,7 +12,8 @@ use quittance_ledger::{
 use quittance_settlement::{Message, Partition};
 
 use super::shard::{
-    Commit, Deliver, ReadAllowance, ReadEntry, ReadWallet, ShardActor, ShardCheckpoint, TakeCheckpoint,
+    Commit, Deliver, DeliverTogether, ReadAllowance, ReadEntry, ReadWallet, ShardActor, ShardCheckpoint,
+    TakeCheckpoint,
 };
 use crate::error::EngineError;
 use crate::pending::Done;
@@ -46,6 +47,20 @@ impl Router {
     pub(super) fn deliver_to(&self, partition: Partition, message: Message, done: Option<Done>) {
         if let Some(shard) = self.shard(partition) {
             shard.do_send(Deliver { message, done });
+        }
+    }
+
+    /// Sends messages of transfers to their partitions' shards, to each shard in one of the actors' messages.
+    pub(crate) fn deliver_together(&self, messages: impl Iterator<Item = (Partition, Message)>) {
+        let shards = self.shards();
+        let mut together: Vec<Vec<Message>> = shards.iter().map(|_| Vec::new()).collect();
+        for (partition, message) in messages {
+            if let Some(of_shard) = together.get_mut(partition.shard(shards.len())) {
+                of_shard.push(message);
+            }
+        }
+        for (shard, messages) in shards.iter().zip(together).filter(|(_, messages)| !messages.is_empty()) {
+            shard.do_send(DeliverTogether(messages));
         }
     }
 

@@ -51,6 +51,9 @@ pub(super) struct Deliver {
     pub(super) done: Option<Done>,
 }
 
+/// Transfers at their next stops, which set out together.
+pub(super) struct DeliverTogether(pub(super) Vec<Message>);
+
 /// A block became durable.
 pub(super) struct Commit(pub(super) Arc<Block>);
 
@@ -67,6 +70,10 @@ pub(super) struct ReadAllowance(pub(super) AccountId, pub(super) CurrencyCode);
 pub(super) struct TakeCheckpoint(pub(super) Sender<ShardCheckpoint>);
 
 impl ActorMessage for Deliver {
+    type Result = ();
+}
+
+impl ActorMessage for DeliverTogether {
     type Result = ();
 }
 
@@ -149,6 +156,32 @@ impl Handler<Deliver> for ShardActor {
         self.state.handle(message, at, &mut effects);
         self.perform(effects, at, &mut done);
         assert!(done.is_none(), "a command is answered in the call that handles it");
+    }
+}
+
+impl Handler<DeliverTogether> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, DeliverTogether(messages): DeliverTogether, _: &mut Self::Context) {
+        let at = self.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        for message in messages {
+            self.state.handle(message, at, &mut effects);
+        }
+        let (mut events, mut onward) = (Vec::new(), Vec::new());
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send(partition, message) => onward.push((partition, message)),
+                Effect::Record(event, _) => events.push(event),
+                Effect::Answer(..) => unreachable!("only commands are answered"),
+            }
+        }
+        self.effects = effects;
+        // In the queue before anything goes on: what is sent on may spend what these bring.
+        if !events.is_empty() {
+            self.queue.submit(Submission::Records { at, events });
+        }
+        self.router.deliver_together(onward.into_iter());
     }
 }
 

@@ -12,14 +12,14 @@ use parking_lot::RwLock;
 use quittance_journal::{Block, Queue, Submission};
 use quittance_ledger::{
     Account, AccountId, AccountKind, Currency, CurrencyCode, DeviceId, Event, FeeRule, FeeScope, Name, Owner,
-    PairingCode, PinVerdict, Rate, Refusal, Timestamp, Verifier, WalletId,
+    PairingCode, PinVerdict, Purpose, Rate, Refusal, Timestamp, Verifier, WalletId,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::keys::verifiers_match;
-use crate::order::PairedDevice;
+use crate::order::{MoveOrder, PairedDevice};
 use crate::pending::{Done, Waiting};
 
 pub(crate) use register::Register;
@@ -169,6 +169,28 @@ impl Directory {
             Owner::Account(account) => Some(account),
             Owner::Issuer => None,
         }
+    }
+
+    /// What each order to move units is for, by whose wallets they are.
+    pub(crate) fn purposes(&self, orders: &[MoveOrder]) -> Vec<Result<Purpose, Refusal>> {
+        let inner = self.inner.read();
+        let owner = |wallet| inner.register.wallets.get(&wallet).map(|listing| listing.owner);
+        let purpose = |order: &MoveOrder| match (owner(order.payer), owner(order.payee)) {
+            (Some(Owner::Account(_)), Some(Owner::Account(_))) => Ok(Purpose::Adjustment),
+            (Some(Owner::Issuer), Some(_)) => Ok(Purpose::Issue),
+            (Some(Owner::Account(_)), Some(Owner::Issuer)) => Ok(Purpose::Redemption),
+            _ => Err(Refusal::WalletUnknown),
+        };
+        orders.iter().map(purpose).collect()
+    }
+
+    /// Looks many owners up at once.
+    pub(crate) fn with_owners<T>(&self, look: impl FnOnce(&dyn Fn(WalletId) -> Option<AccountId>) -> T) -> T {
+        let inner = self.inner.read();
+        look(&|wallet| match inner.register.wallets.get(&wallet)?.owner {
+            Owner::Account(account) => Some(account),
+            Owner::Issuer => None,
+        })
     }
 
     pub(crate) fn is_wallet(&self, wallet: WalletId) -> bool {

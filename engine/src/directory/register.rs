@@ -1,6 +1,8 @@
 //! The register: what the directory knows, as a plain value. Made by recovery, changed by events.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet};
 
 use quittance_ledger::{
     Account, AccountId, Currency, CurrencyCode, DeviceId, Event, FeeRule, FeeScope, Name, Owner, Rate,

@@ -1,8 +1,9 @@
 //! What the index says of a record: under whose name it is listed, and by what it is found. The audit asks the same of the
 //! whole journal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use quittance_journal::{Position, Record};
 use quittance_ledger::{AccountId, Event, Transfer, TransferId, WalletId};
 
@@ -13,7 +14,7 @@ use crate::store::{Line, Opening, OpeningName, ReferenceHash, Subject};
 pub(crate) struct Entries {
     pub(super) wallets: HashMap<WalletId, Vec<Line>>,
     pub(super) accounts: HashMap<AccountId, Vec<Position>>,
-    pub(super) ids: BTreeMap<TransferId, Position>,
+    pub(super) ids: HashMap<TransferId, Position>,
     pub(super) openings: BTreeMap<OpeningName, Opening>,
     pub(super) references: Vec<(ReferenceHash, Position)>,
     pub(super) indexed_to: Position,

@@ -8,14 +8,16 @@
 
 mod entries;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use parking_lot::{Mutex, RwLock};
 use quittance_journal::{Block, LogReader, Position, Record};
 use quittance_ledger::{AccountId, Event, Reference, Timestamp, TransferId, WalletId};
 
+use crate::admission::Outcome;
 use crate::error::EngineError;
 use crate::happening::Happening;
 use crate::notifier::Parties;
@@ -81,7 +83,7 @@ impl Newest {
         &mut self,
         position: Position,
         record: &Record,
-        owner: &impl Fn(WalletId) -> Option<AccountId>,
+        owner: &dyn Fn(WalletId) -> Option<AccountId>,
         tree: &HistoryTree,
     ) -> Result<Vec<AccountId>, StoreError> {
         assert!(position > self.gathering.indexed_to, "the index goes forward");
@@ -125,13 +127,13 @@ impl History {
     pub(crate) fn append(
         &self,
         block: &Arc<Block>,
-        owner: impl Fn(WalletId) -> Option<AccountId>,
+        owner: &dyn Fn(WalletId) -> Option<AccountId>,
     ) -> Result<Parties, StoreError> {
         let mut parties = Parties::new();
         let mut newest = self.newest.write();
         let from = newest.gathering.indexed_to;
         for (position, record) in block.positioned().filter(|(position, _)| *position > from) {
-            let told = newest.append(position, record, &owner, &self.tree)?;
+            let told = newest.append(position, record, owner, &self.tree)?;
             parties.extend(told.into_iter().map(|account| (account, position)));
         }
         drop(newest);
@@ -158,7 +160,8 @@ impl History {
         for (account, positions) in writing.accounts.iter().collect::<BTreeMap<_, _>>() {
             batch.entries(*account, positions);
         }
-        let ids: Vec<_> = writing.ids.iter().map(|(id, position)| (*id, *position)).collect();
+        let mut ids: Vec<_> = writing.ids.iter().map(|(id, position)| (*id, *position)).collect();
+        ids.sort_unstable();
         batch.ids(&self.tree, &ids)?;
         writing.openings.iter().for_each(|(name, opening)| batch.opening(*name, opening));
         batch.references(&self.tree, &writing.references)?;
@@ -299,9 +302,9 @@ impl History {
     /// The transfer at a position.
     pub(crate) fn transfer_at(&self, position: Position) -> Result<TransferRecord, EngineError> {
         let block = self.block(position)?;
-        let record = block.record(position);
-        record
-            .and_then(|record| transfer_record(position, record))
+        let outcome = block.record(position).and_then(|record| Outcome::of(position, record));
+        outcome
+            .map(|outcome| outcome.record())
             .ok_or_else(|| EngineError::Damaged(format!("no transfer is at position {position}")))
     }
 
@@ -310,8 +313,8 @@ impl History {
         let nothing = || EngineError::Damaged(format!("nothing to be told of is at position {position}"));
         let block = self.block(position)?;
         let record = block.record(position).ok_or_else(nothing)?;
-        if let Some(transfer) = transfer_record(position, record) {
-            return Ok((record.at, Happening::Transfer(transfer)));
+        if let Some(outcome) = Outcome::of(position, record) {
+            return Ok((record.at, Happening::Transfer(outcome.record())));
         }
         let happening = match &record.event {
             Event::PaymentRequestOpened(request) => Happening::RequestOpened(request.clone()),
@@ -377,14 +380,4 @@ impl History {
         }
         cache.push_front(Arc::clone(block));
     }
-}
-
-/// The transfer that a record is about, if it is about one.
-pub(crate) fn transfer_record(position: Position, record: &Record) -> Option<TransferRecord> {
-    let (transfer, refusal) = match &record.event {
-        Event::TransferSettled(transfer) => (transfer.clone(), None),
-        Event::TransferRefused(transfer, refusal) => (transfer.clone(), Some(*refusal)),
-        _ => return None,
-    };
-    Some(TransferRecord { position, at: record.at, transfer, refusal })
 }

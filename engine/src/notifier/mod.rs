@@ -16,11 +16,11 @@ use quittance_ledger::AccountId;
 
 pub(crate) use watchers::Watchers;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Outcome};
 use crate::checkpoint::CheckpointTask;
 use crate::directory::Directory;
 use crate::heads::Heads;
-use crate::history::{History, transfer_record};
+use crate::history::History;
 use crate::pending::Done;
 
 pub(crate) struct Notifier {
@@ -35,7 +35,7 @@ pub(crate) struct Notifier {
 
 /// What the committer made durable together.
 pub(crate) struct Published {
-    pub(crate) block: Option<Arc<Block>>,
+    pub(crate) blocks: Vec<Arc<Block>>,
     pub(crate) done: Vec<Done>,
 }
 
@@ -50,13 +50,20 @@ impl Actor for Notifier {
 impl Handler<Published> for Notifier {
     type Result = ();
 
-    fn handle(&mut self, Published { block, done }: Published, _: &mut Self::Context) {
-        let Some(block) = block else {
-            done.into_iter().for_each(Done::tell);
-            return;
-        };
-        let owner = |wallet| self.directory.owner(wallet);
-        let indexed = self.heads.append(&block).and_then(|()| self.history.append(&block, owner));
+    fn handle(&mut self, Published { blocks, done }: Published, _: &mut Self::Context) {
+        for block in blocks {
+            self.publish(block);
+        }
+        done.into_iter().for_each(Done::tell);
+    }
+}
+
+impl Notifier {
+    fn publish(&self, block: Arc<Block>) {
+        let indexed = self
+            .heads
+            .append(&block)
+            .and_then(|()| self.directory.with_owners(|owner| self.history.append(&block, owner)));
         let parties = match indexed {
             Ok(parties) => parties,
             Err(error) => {
@@ -69,11 +76,10 @@ impl Handler<Published> for Notifier {
         self.directory.published(&block);
         self.tip.store(block.last().get(), Ordering::Release);
         for (position, record) in block.positioned() {
-            if let Some(record) = transfer_record(position, record) {
-                self.admission.complete(&record);
+            if let Some(outcome) = Outcome::of(position, record) {
+                self.admission.complete(&outcome);
             }
         }
-        done.into_iter().for_each(Done::tell);
         self.watchers.wake(&parties);
         // Only ends when the checkpointer does, which is when the engine does.
         let _ = self.checkpointer.send(CheckpointTask::Block(block));
@@ -81,4 +87,4 @@ impl Handler<Published> for Notifier {
 }
 
 /// The newest position of each account that a block is told to.
-pub(crate) type Parties = std::collections::HashMap<AccountId, Position>;
+pub(crate) type Parties = foldhash::HashMap<AccountId, Position>;

@@ -48,11 +48,11 @@ mod tests {
         let watchers = Watchers::default();
         let account = AccountId::from_bytes([1; 16]).unwrap();
         let mut watcher = watchers.watch(account, Position::START);
-        watchers.wake(&Parties::from([(account, Position::new(7))]));
+        watchers.wake(&Parties::from_iter([(account, Position::new(7))]));
         assert!(watcher.has_changed().unwrap());
         assert_eq!(*watcher.borrow_and_update(), Position::new(7));
         drop(watcher);
-        watchers.wake(&Parties::from([(account, Position::new(8))]));
+        watchers.wake(&Parties::from_iter([(account, Position::new(8))]));
         assert!(watchers.0.lock().is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! What may be asked of an [`Engine`](crate::Engine), a file for each kind of thing that is asked about.
 
 mod accounts;
+mod batches;
 mod conversions;
 mod currencies;
 mod fees;

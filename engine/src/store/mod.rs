@@ -33,7 +33,7 @@ const END_FILE: &str = "END";
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
-const FORMAT_NUMBER: u32 = 2;
+const FORMAT_NUMBER: u32 = 3;
 /// Longer than any format file, to read no more than that of a file that is none.
 const MAX_FORMAT_FILE_BYTES: u64 = 64;
 

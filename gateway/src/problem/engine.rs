@@ -55,6 +55,7 @@ impl From<EngineError> for Problem {
             )
             .at("/signature"),
             EngineError::PinMissing => Self::field_missing("/pin".to_owned()),
+            EngineError::BatchTooLong => Self::field_invalid("/transfers".to_owned(), &error.to_string()),
             EngineError::Overloaded => Self::overloaded(error.to_string()),
             EngineError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -5,6 +5,7 @@ mod accounts;
 mod adjustments;
 mod asks;
 mod barcodes;
+mod batches;
 mod currencies;
 mod devices;
 mod events;
@@ -110,6 +111,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/wallets/{wallet}/till-certificates", post(till_certificates::issue))
         .route("/v1/barcodes/decode", post(barcodes::decode))
         .route("/v1/transfers", post(transfers::pay).get(transfers::search))
+        .route("/v1/transfers/batch", post(batches::move_together))
         .route("/v1/transfers/{transfer}", get(transfers::show))
         .route("/v1/transfers/{transfer}/receipt", get(receipts::show))
         .route("/v1/transfers/{transfer}/refunds", post(refunds::refund))

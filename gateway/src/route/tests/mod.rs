@@ -1,5 +1,6 @@
 //! The routes on a real engine, without a socket.
 
+mod batches;
 mod conversions;
 mod fees;
 mod given_back;
