@@ -18,6 +18,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+pub mod naive;
+
 /// Whatever keeps a bench from being set up.
 pub type SetupError = Box<dyn Error + Send + Sync>;
 
