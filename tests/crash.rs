@@ -307,7 +307,7 @@ fn a_signal_during_the_start_ends_it() {
 fn a_store_of_a_newer_version_is_refused() {
     let home = Home::new(BINARY);
     fs::create_dir(home.store()).unwrap();
-    fs::write(home.store().join("FORMAT"), "quittance store 3\n").unwrap();
+    fs::write(home.store().join("FORMAT"), "quittance store 4\n").unwrap();
     assert_refused(home.try_start(&[]), &["newer version"]);
     assert_audit_fails(&home, &["newer version"]);
     assert_eq!(fs::read_dir(home.store()).unwrap().count(), 1);
