@@ -28,8 +28,11 @@ const TIME_MARK_INTERVAL_MS: u64 = 10 * 60 * 1_000;
 
 /// What the checkpointer is given to do.
 pub(crate) enum CheckpointTask {
-    /// Take note of a block that is durable.
+    /// Take note of a block that is durable and changes accounts, or may.
     Block(Arc<Block>),
+    /// Take note that the journal reaches to here, by a block of transfers alone. They take up memory, and need not wait here
+    /// while a checkpoint is written.
+    Transfers(Position),
     /// Write a last checkpoint and end.
     Stop,
 }
@@ -114,6 +117,10 @@ impl Checkpointer {
             match tasks.recv_deadline(next) {
                 Ok(CheckpointTask::Block(block)) => {
                     self.accounts.apply(&block)?;
+                    is_due = true;
+                }
+                Ok(CheckpointTask::Transfers(last)) => {
+                    self.accounts.as_of = last;
                     is_due = true;
                 }
                 Ok(CheckpointTask::Stop) | Err(RecvTimeoutError::Disconnected) => return self.checkpoint(),

@@ -165,7 +165,7 @@ impl Replaying {
         let wallets = &self.recovered.wallets;
         self.recovered.heads.append(&block)?;
         let history = &self.recovered.history;
-        history.append(&block, &|wallet| account_of(wallets, wallet))?;
+        history.append(&block, &|wallet| account_of(wallets, wallet), |_, _| {})?;
         // Never ahead of the journal, which is on the disk, and a start that ends early leaves the next one less to gather.
         if history.indexed_to() >= self.next_flush {
             history.flush()?;

@@ -4,6 +4,9 @@
 //! refused, because nobody could say any more whether it was used.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as MapEntry;
+
+use foldhash::HashMap;
 
 use crate::id::TransferId;
 use crate::refusal::Refusal;
@@ -30,10 +33,14 @@ struct Entry<Outcome> {
     outcome: Option<Outcome>,
 }
 
-/// The ids that are remembered.
+/// How many low bits of the millisecond that an id was made in do not tell one slice of the window from another: about a minute.
+const SLICE_BITS: u32 = 16;
+
+/// The ids that are remembered, in slices of the time that they were made in: an id is found by its hash within its slice,
+/// and a slice is forgotten as a whole when all of it is older than the window.
 #[derive(Clone, Debug)]
 pub struct IdWindow<Outcome> {
-    entries: BTreeMap<TransferId, Entry<Outcome>>,
+    slices: BTreeMap<u64, HashMap<TransferId, Entry<Outcome>>>,
     window_ms: u64,
     /// Never goes back, even where the clock does: what was once too old stays so.
     opens_at: Timestamp,
@@ -43,25 +50,25 @@ impl<Outcome: Copy> IdWindow<Outcome> {
     /// An empty window of this length, as of `now`.
     #[must_use]
     pub const fn new(window_ms: u64, now: Timestamp) -> Self {
-        Self { entries: BTreeMap::new(), window_ms, opens_at: now.minus_millis(window_ms) }
+        Self { slices: BTreeMap::new(), window_ms, opens_at: now.minus_millis(window_ms) }
     }
 
     /// How many ids are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.slices.values().map(HashMap::len).sum()
     }
 
     /// Whether no id is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// What became of a transfer, if its id is remembered and it is finished.
     #[must_use]
     pub fn outcome(&self, id: TransferId) -> Option<Outcome> {
-        self.entries.get(&id).and_then(|entry| entry.outcome)
+        self.slices.get(&slice_of(id.made_at()))?.get(&id)?.outcome
     }
 
     /// Takes an id for a transfer, or says what is known of it.
@@ -81,9 +88,12 @@ impl<Outcome: Copy> IdWindow<Outcome> {
         if id.made_at() > now.plus_millis(MAX_ID_AHEAD_MS) {
             return Err(Refusal::IdAhead);
         }
-        let Some(entry) = self.entries.get(&id) else {
-            self.entries.insert(id, Entry { fingerprint, outcome: None });
-            return Ok(Claim::New);
+        let entry = match self.slice_mut(id).entry(id) {
+            MapEntry::Occupied(entry) => *entry.get(),
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(Entry { fingerprint, outcome: None });
+                return Ok(Claim::New);
+            }
         };
         if entry.fingerprint != fingerprint {
             return Err(Refusal::IdConflict);
@@ -96,10 +106,10 @@ impl<Outcome: Copy> IdWindow<Outcome> {
     pub fn complete(&mut self, id: TransferId, fingerprint: Fingerprint, outcome: Outcome) {
         if id.made_at() < self.opens_at {
             // The window went past it while it was pending: nobody will ask for it any more.
-            self.entries.remove(&id);
+            self.slice_mut(id).remove(&id);
             return;
         }
-        let entry = self.entries.entry(id).or_insert(Entry { fingerprint, outcome: None });
+        let entry = self.slice_mut(id).entry(id).or_insert(Entry { fingerprint, outcome: None });
         assert!(entry.outcome.is_none(), "a transfer id has at most one effect");
         assert_eq!(entry.fingerprint, fingerprint, "an id names one transfer");
         entry.outcome = Some(outcome);
@@ -107,21 +117,33 @@ impl<Outcome: Copy> IdWindow<Outcome> {
 
     /// Gives back an id whose transfer never set out.
     pub fn abandon(&mut self, id: TransferId) {
-        let taken = self.entries.remove(&id);
+        let taken = self.slice_mut(id).remove(&id);
         assert!(taken.is_none_or(|entry| entry.outcome.is_none()), "a finished transfer is not abandoned");
     }
 
-    /// Moves the window on, and forgets the ids that fall out of it. One that is still pending keeps its place.
+    /// Moves the window on, and forgets the slices that fall out of it. An id that is still pending keeps its place.
     pub fn advance(&mut self, now: Timestamp) {
         self.opens_at = self.opens_at.max(now.minus_millis(self.window_ms));
-        let first_kept = TransferId::first_at(self.opens_at);
-        while let Some(oldest) = self.entries.first_entry() {
-            if *oldest.key() >= first_kept || oldest.get().outcome.is_none() {
+        let first_kept = slice_of(self.opens_at);
+        while let Some(mut oldest) = self.slices.first_entry() {
+            if *oldest.key() >= first_kept {
+                break;
+            }
+            oldest.get_mut().retain(|_, entry| entry.outcome.is_none());
+            if !oldest.get().is_empty() {
                 break;
             }
             oldest.remove();
         }
     }
+
+    fn slice_mut(&mut self, id: TransferId) -> &mut HashMap<TransferId, Entry<Outcome>> {
+        self.slices.entry(slice_of(id.made_at())).or_default()
+    }
+}
+
+const fn slice_of(made_at: Timestamp) -> u64 {
+    made_at.as_millis() >> SLICE_BITS
 }
 
 #[cfg(test)]
@@ -164,6 +186,7 @@ mod tests {
         let later = NOW.plus_millis(1);
         assert_eq!(window.claim(old, print(1), later), Err(Refusal::IdTooOld));
         assert_eq!(window.claim(old, print(1), NOW), Err(Refusal::IdTooOld));
+        window.advance(NOW.plus_millis(2 << SLICE_BITS));
         assert!(window.is_empty());
         let ahead = id(NOW.plus_millis(MAX_ID_AHEAD_MS + 1), 1);
         assert_eq!(window.claim(ahead, print(1), NOW), Err(Refusal::IdAhead));

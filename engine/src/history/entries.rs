@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use arrayvec::ArrayVec;
 use foldhash::HashMap;
 use quittance_journal::{Position, Record};
-use quittance_ledger::{AccountId, Event, Transfer, TransferId, WalletId};
+use quittance_ledger::{AccountId, Event, MAX_LEGS, Transfer, TransferId, WalletId};
 
 use crate::store::{Line, Opening, OpeningName, ReferenceHash, Subject};
 
@@ -85,13 +86,16 @@ pub(crate) fn ended_by(event: &Event) -> Option<OpeningName> {
     }
 }
 
+/// The accounts that an event is told to: those of the wallets of its legs, and one more.
+pub(crate) type Told = ArrayVec<AccountId, { 2 * MAX_LEGS + 1 }>;
+
 /// Which accounts an event is told to, each once. `ended` is what it ends, where that is known.
 pub(crate) fn told_to(
     event: &Event,
     ended: Option<&Opening>,
     owner: impl Fn(WalletId) -> Option<AccountId>,
-) -> Vec<AccountId> {
-    let mut told = Vec::with_capacity(2);
+) -> Told {
+    let mut told = Told::new();
     let mut tell = |account: Option<AccountId>| {
         if let Some(account) = account.filter(|account| !told.contains(account)) {
             told.push(account);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::HashMap;
 use parking_lot::{Mutex, RwLock};
 use quittance_journal::{Block, LogReader, Position, Record};
 use quittance_ledger::{AccountId, Event, Reference, Timestamp, TransferId, WalletId};
@@ -20,13 +20,12 @@ use quittance_ledger::{AccountId, Event, Reference, Timestamp, TransferId, Walle
 use crate::admission::Outcome;
 use crate::error::EngineError;
 use crate::happening::Happening;
-use crate::notifier::Parties;
 use crate::order::TransferRecord;
 use crate::store::{
     Entry, HistoryBatch, HistoryTree, JournalReader, Line, Opening, OpeningName, ReferenceHash, StoreError,
 };
 
-use entries::{Entries, Listed, change_of};
+use entries::{Entries, Listed, Told, change_of};
 pub(crate) use entries::{ended_by, opened_by, references_of, told_to, transfer_of};
 
 /// How many blocks are kept decoded, because what was just settled is what is asked for.
@@ -85,7 +84,7 @@ impl Newest {
         record: &Record,
         owner: &dyn Fn(WalletId) -> Option<AccountId>,
         tree: &HistoryTree,
-    ) -> Result<Vec<AccountId>, StoreError> {
+    ) -> Result<Told, StoreError> {
         assert!(position > self.gathering.indexed_to, "the index goes forward");
         let ended = ended_by(&record.event).map(|name| self.opening(name, tree)).transpose()?.flatten();
         let told = told_to(&record.event, ended.as_ref(), owner);
@@ -123,22 +122,23 @@ impl History {
         self.newest.read().gathering.indexed_to
     }
 
-    /// Takes in a block, and says which accounts it is told to. What it takes in already is passed over.
+    /// Takes in a block, and calls `tell` with each account that is told of each of its records. What it takes in already is
+    /// passed over.
     pub(crate) fn append(
         &self,
         block: &Arc<Block>,
         owner: &dyn Fn(WalletId) -> Option<AccountId>,
-    ) -> Result<Parties, StoreError> {
-        let mut parties = Parties::new();
+        mut tell: impl FnMut(AccountId, Position),
+    ) -> Result<(), StoreError> {
         let mut newest = self.newest.write();
         let from = newest.gathering.indexed_to;
         for (position, record) in block.positioned().filter(|(position, _)| *position > from) {
             let told = newest.append(position, record, owner, &self.tree)?;
-            parties.extend(told.into_iter().map(|account| (account, position)));
+            told.into_iter().for_each(|account| tell(account, position));
         }
         drop(newest);
         self.remember(block);
-        Ok(parties)
+        Ok(())
     }
 
     /// Writes the entries in memory to the tree.

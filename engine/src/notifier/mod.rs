@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::heads::Heads;
 use crate::history::History;
 use crate::pending::Done;
+use crate::store::StoreError;
 
 pub(crate) struct Notifier {
     pub(crate) directory: Arc<Directory>,
@@ -60,19 +61,14 @@ impl Handler<Published> for Notifier {
 
 impl Notifier {
     fn publish(&self, block: Arc<Block>) {
-        let indexed = self
-            .heads
-            .append(&block)
-            .and_then(|()| self.directory.with_owners(|owner| self.history.append(&block, owner)));
-        let parties = match indexed {
-            Ok(parties) => parties,
-            Err(error) => {
-                // The journal has it, and a start gathers it again. Going on, some would never be told.
-                tracing::error!(%error, "the index could not be read: stopping at once");
-                eprintln!("quittance: the index could not be read: {error}; stopping at once");
-                std::process::abort();
-            }
-        };
+        // Most servers have followers; a load of transfers alone need not gather whom to wake.
+        let mut parties = (!self.watchers.is_empty()).then(Parties::default);
+        if let Err(error) = self.index(&block, parties.as_mut()) {
+            // The journal has it, and a start gathers it again. Going on, some would never be told.
+            tracing::error!(%error, "the index could not be read: stopping at once");
+            eprintln!("quittance: the index could not be read: {error}; stopping at once");
+            std::process::abort();
+        }
         self.directory.published(&block);
         self.tip.store(block.last().get(), Ordering::Release);
         for (position, record) in block.positioned() {
@@ -80,9 +76,32 @@ impl Notifier {
                 self.admission.complete(&outcome);
             }
         }
-        self.watchers.wake(&parties);
+        match parties {
+            Some(parties) => self.watchers.wake(&parties),
+            // Whoever began to follow meanwhile may have looked at the history before the block was in it.
+            None => self.watchers.wake_all(block.last()),
+        }
+        let has_transfers_alone =
+            block.positioned().all(|(position, record)| Outcome::of(position, record).is_some());
+        let task = if has_transfers_alone {
+            CheckpointTask::Transfers(block.last())
+        } else {
+            CheckpointTask::Block(block)
+        };
         // Only ends when the checkpointer does, which is when the engine does.
-        let _ = self.checkpointer.send(CheckpointTask::Block(block));
+        let _ = self.checkpointer.send(task);
+    }
+
+    /// Takes a block into the index, and gathers whom it is told to.
+    fn index(&self, block: &Arc<Block>, mut parties: Option<&mut Parties>) -> Result<(), StoreError> {
+        self.heads.append(block)?;
+        self.directory.with_owners(|owner| {
+            self.history.append(block, owner, |account, position| {
+                if let Some(parties) = &mut parties {
+                    parties.insert(account, position);
+                }
+            })
+        })
     }
 }
 

@@ -18,6 +18,10 @@ impl Watchers {
         self.0.lock().entry(account).or_insert_with(|| watch::Sender::new(tip)).subscribe()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
     pub(super) fn wake(&self, parties: &Parties) {
         let mut watchers = self.0.lock();
         if watchers.is_empty() {
@@ -30,6 +34,13 @@ impl Watchers {
             } else {
                 watcher.send_replace(*position);
             }
+        }
+    }
+
+    /// Wakes everybody: to look at the history once more costs a follower little.
+    pub(super) fn wake_all(&self, position: Position) {
+        for watcher in self.0.lock().values() {
+            watcher.send_replace(position);
         }
     }
 
@@ -51,6 +62,8 @@ mod tests {
         watchers.wake(&Parties::from_iter([(account, Position::new(7))]));
         assert!(watcher.has_changed().unwrap());
         assert_eq!(*watcher.borrow_and_update(), Position::new(7));
+        watchers.wake_all(Position::new(9));
+        assert_eq!(*watcher.borrow_and_update(), Position::new(9));
         drop(watcher);
         watchers.wake(&Parties::from_iter([(account, Position::new(8))]));
         assert!(watchers.0.lock().is_empty());
