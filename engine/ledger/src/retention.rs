@@ -197,8 +197,10 @@ mod tests {
         let mut window = IdWindow::<u8>::new(WINDOW_MS, NOW);
         let id = id(NOW, 1);
         assert_eq!(window.claim(id, print(1), NOW), Ok(Claim::New));
-        window.advance(NOW.plus_millis(10 * WINDOW_MS));
+        window.advance(NOW.plus_millis(2 << SLICE_BITS));
         assert_eq!(window.len(), 1);
+        window.complete(id, print(1), 1);
+        assert!(window.is_empty());
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
         window.complete(at_the_edge, print(1), 1);
         window.complete(next, print(2), 2);
         assert_eq!(window.len(), 1);
-        window.advance(NOW.plus_millis(10 * WINDOW_MS));
+        window.advance(NOW.plus_millis(2 << SLICE_BITS));
         assert!(window.is_empty());
     }
 
