@@ -2,8 +2,8 @@
 //!
 //! [`server`] is the one seam: what the load needs of a server. [`in_process`] fits an engine behind it, and
 //! [`http`] a running server. Everything else is the same whatever is behind: [`parties`] sets up wallets, [`schedule`] says when requests start, [`spread`] and
-//! [`traffic`] what is in them, [`run`] sends them, [`tally`] counts what comes back, [`check`] holds the ledger against
-//! it, and [`report`] tells.
+//! [`traffic`] what is in them, [`run`](mod@run) sends them, [`tally`] counts what comes back, [`check`](mod@check) holds the ledger against
+//! it, and [`report`](mod@report) tells.
 
 mod check;
 mod figures;
