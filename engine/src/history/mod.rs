@@ -162,7 +162,7 @@ impl History {
         }
         let mut ids: Vec<_> = writing.ids.iter().map(|(id, position)| (*id, *position)).collect();
         ids.sort_unstable();
-        batch.ids(&self.tree, &ids)?;
+        batch.ids(&self.tree, &ids, writing.indexed_to)?;
         writing.openings.iter().for_each(|(name, opening)| batch.opening(*name, opening));
         batch.references(&self.tree, &writing.references)?;
         batch.indexed_to(writing.indexed_to);

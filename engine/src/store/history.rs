@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `w` wallet, position of the first entry | the wallet's lines, rising: position, balance after it, instant, 24 bytes each |
 //! | `a` account, position of the first entry | positions of what the account is told of, rising, 8 bytes each |
-//! | `i`, 65 s of the ids' time, position of the first entry | ids and positions, 24 bytes each, in order of the ids |
+//! | `i`, 65 s of the ids' time, position up to which the index reached then, first id | ids and positions, 24 bytes each, in order of the ids |
 //! | `o` name of an opening | its position and the account that is told of its end; few records open anything |
 //! | `x`, first byte of the hash, position of the first entry | hashes of references and positions, 16 bytes each, in order of the hashes |
 //! | `m` | the position up to which the index reaches |
@@ -276,12 +276,20 @@ impl HistoryTree {
     /// Where the transfer of this id is.
     pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, StoreError> {
         let wanted = id.to_bytes();
-        for entry in self.0.scan_prefix(bucket_key(bucket(id.made_at()))) {
-            let (_, value) = entry?;
-            let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
-            if let Ok(index) = entries.binary_search_by(|entry| entry[..16].cmp(&wanted)) {
-                return entries.get(index).map(|entry| read_position(&entry[16..])).transpose();
+        let first = bucket_key(bucket(id.made_at()));
+        let mut end = bucket_key(bucket(id.made_at()).saturating_add(1));
+        // From the newest writing of the index to the oldest: of each, one value alone may have the id.
+        while let Some((last, _)) = self.0.range(first.as_slice()..end.as_slice()).next_back().transpose()? {
+            let writing =
+                last.get(..first.len().saturating_add(8)).ok_or(StoreError::Unreadable("id key"))?;
+            let candidate = self.0.range(writing..=[writing, &wanted].concat().as_slice()).next_back();
+            if let Some((_, value)) = candidate.transpose()? {
+                let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
+                if let Ok(index) = entries.binary_search_by(|entry| entry[..16].cmp(&wanted)) {
+                    return entries.get(index).map(|entry| read_position(&entry[16..])).transpose();
+                }
             }
+            end = writing.to_vec();
         }
         Ok(None)
     }
@@ -352,11 +360,12 @@ impl HistoryBatch {
         }
     }
 
-    /// Ids and where they are, in order of the ids.
+    /// Ids and where they are, in order of the ids, of an index that reaches up to `indexed_to`.
     pub(crate) fn ids(
         &mut self,
         tree: &HistoryTree,
         ids: &[(TransferId, Position)],
+        indexed_to: Position,
     ) -> Result<(), StoreError> {
         let bucket = |id: TransferId| bucket(id.made_at());
         for in_bucket in ids.chunk_by(|(a, _), (b, _)| bucket(*a) == bucket(*b)) {
@@ -378,7 +387,8 @@ impl HistoryBatch {
             for chunk in together.chunks(MAX_ENTRIES_PER_VALUE) {
                 let Some(first) = chunk.first() else { continue };
                 let mut key = bucket_key(bucket(*id));
-                key.extend_from_slice(&first[16..]);
+                indexed_to.write(&mut key);
+                key.extend_from_slice(&first[..16]);
                 self.0.insert(key, chunk.concat());
             }
         }
