@@ -29,6 +29,8 @@ fn each_of_a_batch_stands_for_itself() {
     let folder = tempfile::tempdir().unwrap();
     let (engine, ada, cafe) = with_parties(folder.path());
     let (a, b) = (ada.wallet, cafe.wallet);
+    // Enough for all it pays: what the batch brings may come later than what the batch takes.
+    fund(&engine, a, 1_000);
     let before = (posted(&engine, a), posted(&engine, b));
     let nobody = WalletId::from_bytes([9; 16]).unwrap();
     let mut orders = vec![
