@@ -20,7 +20,8 @@ impl Engine {
     /// Each answer is as of [`Engine::issue`]: a repeat gets the answer it got, and an error uses up no id.
     ///
     /// # Errors
-    /// There are more than [`MAX_BATCH`] orders, or too much is under way for all of them; then none is carried out.
+    /// There are more than [`MAX_BATCH`] orders, or too much is under way for all of them; then none is carried out. Or the
+    /// engine ends, or what came of repeats can't be read now: then the same orders again get the answers of those that were.
     pub async fn move_batch(
         &self,
         orders: &[MoveOrder],
