@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
+use crate::spelt::spelt;
 use crate::time::Timestamp;
 
 /// Why a text or a number is not an id.
@@ -87,11 +89,10 @@ macro_rules! id {
 
             /// Only the canonical spelling is read: one id, one text.
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let uuid = Uuid::try_parse(text).map_err(|_| IdError::NotAUuid)?;
-                let mut buffer = Uuid::encode_buffer();
-                if uuid.hyphenated().encode_lower(&mut buffer) != text {
-                    return Err(IdError::NotAUuid);
-                }
+                // Of that length it has hyphens and nothing around it.
+                let is_canonical = text.len() == Hyphenated::LENGTH
+                    && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+                let uuid = Uuid::try_parse(text).ok().filter(|_| is_canonical).ok_or(IdError::NotAUuid)?;
                 Self::from_bytes(uuid.into_bytes())
             }
         }
@@ -99,7 +100,8 @@ macro_rules! id {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
-                    serializer.collect_str(self)
+                    let mut text = Uuid::encode_buffer();
+                    serializer.serialize_str(Uuid::from_u128(self.number()).hyphenated().encode_lower(&mut text))
                 } else {
                     // One copy of sixteen bytes, where an array would be written byte by byte.
                     serializer.serialize_bytes(&self.to_bytes())
@@ -110,8 +112,7 @@ macro_rules! id {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                    text.parse().map_err(serde::de::Error::custom)
+                    spelt(deserializer)
                 } else {
                     let bytes = deserializer.deserialize_bytes(SixteenBytes)?;
                     Self::from_bytes(bytes).map_err(serde::de::Error::custom)

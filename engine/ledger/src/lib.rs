@@ -27,6 +27,7 @@ mod refund;
 mod refusal;
 mod request_book;
 mod retention;
+mod spelt;
 mod text;
 mod time;
 mod transfer;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use arrayvec::ArrayString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::spelt::spelt;
+
 /// The largest amount of one transfer, in minor units: the largest integer that every JSON reader keeps exact
 /// (RFC 8259, section 6).
 pub const MAX_AMOUNT: u64 = (1 << 53) - 1;
@@ -161,8 +163,7 @@ impl Serialize for CurrencyCode {
 
 impl<'de> Deserialize<'de> for CurrencyCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        spelt(deserializer)
     }
 }
 

@@ -1,10 +1,12 @@
 //! A JSON body.
 
+use std::collections::BTreeMap;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::Fault;
 use crate::problem::Problem;
@@ -40,6 +42,20 @@ pub(crate) fn read_json<T: DeserializeOwned>(
             Err(error) => malformed(&error),
         });
     }
+    // To know where a fault is costs more than the reading, so it is asked for where there is one.
+    let value = serde_json::from_slice(body).or_else(|_| read_with_path(body))?;
+    let members: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let is_plain =
+        |name: &str, value: &RawValue| nested.contains(&name) || !value.get().starts_with(['{', '[']);
+    match members.iter().find(|(name, value)| !is_plain(name, value)) {
+        Some((name, _)) => Err(Problem::field_invalid(member(String::new(), name), NOT_PLAIN)),
+        None => Ok(value),
+    }
+}
+
+/// As `read_json`, and says of a fault in which member it is.
+fn read_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
@@ -50,13 +66,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(
         }
     })?;
     reader.end().map_err(|error| malformed(&error))?;
-    let members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-    let is_plain =
-        |name: &str, value: &Value| nested.contains(&name) || !(value.is_object() || value.is_array());
-    match members.iter().find(|(name, value)| !is_plain(name, value)) {
-        Some((name, _)) => Err(Problem::field_invalid(member(String::new(), name), NOT_PLAIN)),
-        None => Ok(value),
-    }
+    Ok(value)
 }
 
 /// Two faults serde calls faults of syntax, though the body is JSON: a number that fits no type, and another kind of

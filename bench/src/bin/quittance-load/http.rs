@@ -1,6 +1,6 @@
 //! A running server, over HTTP: spoken to with the client that devices and operators have.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::Method;
@@ -12,6 +12,7 @@ use quittance_gateway::client::{
 use quittance_ledger::{AccountId, AccountKind, CurrencyCode, Timestamp, TransferId, Usage, WalletId};
 use serde::{Deserialize, Serialize};
 
+use crate::bare;
 use crate::server::{Barcode, Failure, Order, Outcome, PIN, Payment, Server};
 
 /// The problem of a payer who has too little.
@@ -24,8 +25,12 @@ const ISSUES_AT_ONCE: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     operator: Client,
+    /// Where payments go: to the server too, or to what it is held against.
+    paid_at: Client,
     /// What barcodes are verified with.
     keys: Arc<(Origin, ServerKeys)>,
+    /// A transfer that was settled.
+    settled: Arc<OnceLock<TransferId>>,
 }
 
 impl Http {
@@ -36,7 +41,19 @@ impl Http {
     pub(crate) async fn new(url: &str, operator_key: &str) -> Result<Self, Failure> {
         let operator = Client::new(url).operator(operator_key);
         let keys = Arc::new(operator.fetch_keys().await?);
-        Ok(Self { operator, keys })
+        Ok(Self { paid_at: operator.clone(), operator, keys, settled: Arc::default() })
+    }
+
+    /// The same, but that payments go to a bare handler, which gives the answer that this server gives of one of them.
+    ///
+    /// # Errors
+    /// There was no payment, or the handler can't be started.
+    pub(crate) async fn bare(&self) -> Result<Self, Failure> {
+        let settled = self.settled.get().ok_or("--bare needs payments: add --op pay")?;
+        let path = format!("/v1/transfers/{settled}");
+        let answer = self.operator.request(Method::GET, &path, Body::empty()).await?.success()?;
+        let address = bare::serve(answer.body)?;
+        Ok(Self { paid_at: Client::new(&format!("http://{address}")), ..self.clone() })
     }
 }
 
@@ -73,7 +90,7 @@ impl Server for Http {
     }
 
     fn apart(&self) -> Self {
-        Self { operator: self.operator.apart(), keys: Arc::clone(&self.keys) }
+        Self { operator: self.operator.apart(), paid_at: self.paid_at.apart(), ..self.clone() }
     }
 
     async fn register_currency(&self, code: CurrencyCode) -> Result<WalletId, Failure> {
@@ -142,7 +159,7 @@ impl Server for Http {
 
     async fn pay(&self, payment: Payment<'_>) -> Result<Outcome, Failure> {
         let Payment { id, payer, phone, barcode, amount } = payment;
-        let device = self.operator.device(Arc::clone(&phone.signer), phone.device);
+        let device = self.paid_at.device(Arc::clone(&phone.signer), phone.device);
         let payment = client::Payment {
             id,
             payer,
@@ -152,7 +169,12 @@ impl Server for Http {
             pin: PIN,
         };
         match device.pay_verified(&payment, &barcode.verified).await {
-            Ok(transfer) => Ok(outcome(transfer.status, transfer.refusal)),
+            Ok(transfer) => {
+                if transfer.status == TransferStatus::Settled {
+                    self.settled.get_or_init(|| id);
+                }
+                Ok(outcome(transfer.status, transfer.refusal))
+            }
             // A refusal that is on record, as against a request that was turned away.
             Err(ClientError::Problem(problem)) if problem.transfer.is_some() => Ok(refused(problem.slug())),
             Err(error) => Err(error.into()),

@@ -3,8 +3,9 @@
 //! [`server`] is the one seam: what the load needs of a server. [`in_process`] fits an engine behind it, and
 //! [`http`] a running server. Everything else is the same whatever is behind: [`parties`] sets up wallets, [`schedule`] says when requests start, [`spread`] and
 //! [`traffic`] what is in them, [`run`](mod@run) sends them, [`tally`] counts what comes back, [`check`](mod@check) holds the ledger against
-//! it, and [`report`](mod@report) tells.
+//! it, and [`report`](mod@report) tells. [`bare`] is what a server is held against.
 
+mod bare;
 mod check;
 mod figures;
 mod http;
@@ -39,7 +40,7 @@ use in_process::InProcess;
 use options::{HttpOptions, InProcessOptions, LoadOptions, Mode, Op, Options};
 use parties::{Parties, Plan, set_up};
 use process::{Machine, Memory, bytes_on_disk};
-use report::{Disk, Load, Report, SetUp, Used};
+use report::{Bare, Disk, Load, Report, SetUp, Used};
 use run::{Ran, Watched, run};
 use server::{Failure, Server};
 
@@ -69,6 +70,7 @@ struct Measured {
     memory: Vec<(&'static str, Memory)>,
     store: Option<Disk>,
     check: Option<Check>,
+    bare: Option<Bare>,
 }
 
 /// Runs the load and reports. Gives whether all that was checked is sound.
@@ -77,7 +79,7 @@ fn report(options: &Options) -> Result<bool, Failure> {
         Mode::InProcess(mode) => (&mode.load, in_this_process(mode)?),
         Mode::Http(mode) => (&mode.load, over_http(mode)?),
     };
-    let Measured { set_up, ran, memory, store, check } = measured;
+    let Measured { set_up, ran, memory, store, check, bare } = measured;
     let is_sound = check.as_ref().is_none_or(Check::is_sound);
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -89,6 +91,7 @@ fn report(options: &Options) -> Result<bool, Failure> {
         processes: Used::all(&ran, memory),
         store,
         check,
+        bare,
     };
     print!("{report}");
     if let Some(surprise) = ran.tally.surprise() {
@@ -129,7 +132,7 @@ fn in_this_process(options: &InProcessOptions) -> Result<Measured, Failure> {
         check.audited = Some(audited(&store, &parties)?);
     }
     let disk = Disk::new(bytes_on_disk(&store)?, bytes_before, &ran);
-    Ok(Measured { set_up: found, ran, memory, store: Some(disk), check })
+    Ok(Measured { set_up: found, ran, memory, store: Some(disk), check, bare: None })
 }
 
 fn over_http(options: &HttpOptions) -> Result<Measured, Failure> {
@@ -148,7 +151,14 @@ fn over_http(options: &HttpOptions) -> Result<Measured, Failure> {
     let (ran, check) = runtime.block_on(load_and_check(&server, &parties, load, callers, &watched))?;
     let memory = memory(&watched)?;
     let store = bytes_before.zip(bytes()?).map(|(before, after)| Disk::new(after, before, &ran));
-    Ok(Measured { set_up, ran, memory, store, check })
+    let bare = if options.bare {
+        let bare = runtime.block_on(server.bare())?;
+        let unchecked = LoadOptions { check: false, ..load.clone() };
+        Some(Bare::new(&ran, &runtime.block_on(run(&bare, &parties, &unchecked, callers, &Watched::new()))?))
+    } else {
+        None
+    };
+    Ok(Measured { set_up, ran, memory, store, check, bare })
 }
 
 fn runtime(load: &LoadOptions) -> Result<Runtime, Failure> {

@@ -68,6 +68,10 @@ pub(crate) struct HttpOptions {
     /// The folder of the server's store, if it is on this machine: its bytes are told too
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// Afterwards sends the same load of payments to a bare handler of hyper's in this process, which reads each and gives
+    /// the answer that the server gave to one of them, and tells how much faster that is
+    #[arg(long)]
+    pub(crate) bare: bool,
     #[command(flatten)]
     pub(crate) load: LoadOptions,
 }

@@ -27,6 +27,8 @@ pub(crate) struct Report<'a> {
     pub(crate) store: Option<Disk>,
     /// None where nothing was checked.
     pub(crate) check: Option<Check>,
+    /// None where it was not asked for.
+    pub(crate) bare: Option<Bare>,
 }
 
 /// How long it took until the load could begin.
@@ -82,6 +84,25 @@ pub(crate) struct Disk {
     pub(crate) bytes: u64,
     /// What the load added, the warm-up and the checkpoints too, for each of its transfers.
     pub(crate) bytes_per_transfer: f64,
+}
+
+/// The same load on a bare handler.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Bare {
+    pub(crate) requests_per_s: f64,
+    pub(crate) latency: Latency,
+    /// The server's throughput as a part of the bare handler's.
+    pub(crate) share: f64,
+}
+
+impl Bare {
+    /// What a bare handler bore, and a server beside it.
+    pub(crate) fn new(server: &Ran, bare: &Ran) -> Self {
+        let rate = |ran: &Ran| ratio(ran.counted.latencies.len() as f64, ran.time.as_secs_f64());
+        let requests_per_s = rate(bare);
+        let latency = Latency::of(&bare.counted.latencies);
+        Self { requests_per_s, latency, share: ratio(rate(server), requests_per_s) }
+    }
 }
 
 impl Load {
@@ -186,6 +207,16 @@ impl fmt::Display for Report<'_> {
             row(
                 "store",
                 format_args!("{} MB, {bytes_per_transfer:.1} bytes more a transfer", megabytes(bytes)),
+            )?;
+        }
+        if let Some(Bare { requests_per_s, latency, share }) = &self.bare {
+            let rate = grouped(*requests_per_s as u64);
+            let (p50_ms, p99_ms, percent) = (latency.p50_ms, latency.p99_ms, share * 100.0);
+            row(
+                "a bare handler",
+                format_args!(
+                    "{rate} requests/s, p50 {p50_ms:.2}  p99 {p99_ms:.2} ms; the server does {percent:.0} % of that"
+                ),
             )?;
         }
         if let Some(check) = &self.check {
