@@ -54,6 +54,23 @@ def draw(points: list[dict], folder: Path) -> list[tuple[str, str]]:
     return [(title, name) for title, name, *_ in made]
 
 
+def draw_growth(points: list[dict], what: str, path: Path):
+    """Draws a curve for each setting that grows, beside one another."""
+    curves = list(dict.fromkeys(point["curve"] for point in points))
+    figure, all_axes = pyplot.subplots(-(-len(curves) // 3), 3, figsize=(9, 5), layout="constrained", squeeze=False)
+    for axes in all_axes.flat[len(curves) :]:
+        axes.set_axis_off()
+    for axes, curve in zip(all_axes.flat, curves):
+        line = [(point["value"], point[what]) for point in points if point["curve"] == curve]
+        axes.plot(*zip(*line), marker="o", markersize=3)
+        axes.set(title=curve.split(",")[0], xscale="log", ylim=(0, None))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.grid(True, alpha=0.3)
+    figure.supylabel(what)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
 def _plot(path: Path, title: str, across: str, up: str, lines: list):
     figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
     for label, colour, style, line in lines:

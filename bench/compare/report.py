@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
+import pages
+
 QUITTANCE = "Quittance"
 
 
@@ -14,13 +15,7 @@ def write(results: dict, folder: Path, page: Path):
     plots = _plots(results["points"], folder)
     images = [f"![{title}]({(folder / name).relative_to(page.parent)})" for title, name in plots]
     text = "\n\n".join([_about(results), table(results["points"]), *images, _commands(results["points"])])
-    before, after = "# Results\n\n", "\n"
-    if page.exists() and BEGIN in page.read_text():
-        before, rest = page.read_text().split(BEGIN, 1)
-        after = rest.split(END, 1)[1]
-    elif page.exists():
-        before = page.read_text().rstrip() + "\n\n"
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    pages.put(page, "compare", text)
 
 
 def _about(results: dict) -> str:

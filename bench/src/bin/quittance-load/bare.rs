@@ -2,7 +2,7 @@
 //! nothing in it, and gives the same answer to all.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 
 use http::{HeaderValue, Request, Response, header};
@@ -11,7 +11,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 use crate::server::Failure;
@@ -22,17 +21,26 @@ use crate::server::Failure;
 /// # Errors
 /// No port or thread is to be had.
 pub(crate) fn serve(answer: Bytes) -> Result<SocketAddr, Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    thread::Builder::new()
-        .name("bare".to_owned())
-        .spawn(move || runtime.block_on(accept(listener, answer)))?;
+    // Not in the runtime of those who ask, which has other things to do.
+    let serve = move || -> Result<(), std::io::Error> {
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(accept(listener, answer))
+    };
+    thread::Builder::new().name("bare".to_owned()).spawn(move || {
+        if let Err(error) = serve() {
+            eprintln!("the bare handler ended: {error}");
+        }
+    })?;
     Ok(address)
 }
 
-async fn accept(listener: TcpListener, answer: Bytes) {
-    while let Ok((stream, _)) = listener.accept().await {
+async fn accept(listener: TcpListener, answer: Bytes) -> Result<(), std::io::Error> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    loop {
+        let (stream, _) = listener.accept().await?;
         // As the server does.
         let _ = stream.set_nodelay(true);
         let answer = answer.clone();
