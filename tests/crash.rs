@@ -307,7 +307,7 @@ fn a_signal_during_the_start_ends_it() {
 fn a_store_of_a_newer_version_is_refused() {
     let home = Home::new(BINARY);
     fs::create_dir(home.store()).unwrap();
-    fs::write(home.store().join("FORMAT"), "quittance store 4\n").unwrap();
+    fs::write(home.store().join("FORMAT"), "quittance store 5\n").unwrap();
     assert_refused(home.try_start(&[]), &["newer version"]);
     assert_audit_fails(&home, &["newer version"]);
     assert_eq!(fs::read_dir(home.store()).unwrap().count(), 1);
@@ -324,7 +324,7 @@ fn a_folder_that_is_no_store_is_refused_and_left_alone() {
     assert_eq!(fs::read_dir(home.store()).unwrap().count(), 1);
 }
 
-/// Where a store is damaged, in hundredths of what is used of the database's file.
+/// Where a file of a store is damaged, in hundredths of what is used of it.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Everywhere,
@@ -332,14 +332,14 @@ enum Damage {
 }
 
 impl Damage {
-    fn apply(self, database: &Path) {
-        let mut bytes = fs::read(database).unwrap();
+    fn apply(self, file: &Path) {
+        let mut bytes = fs::read(file).unwrap();
         let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
         match self {
             Self::Everywhere => bytes[64..used].iter_mut().step_by(64).for_each(|byte| *byte ^= 0x10),
             Self::OneBitAt(hundredths) => bytes[used * hundredths / 100] ^= 0x10,
         }
-        fs::write(database, bytes).unwrap();
+        fs::write(file, bytes).unwrap();
     }
 }
 
@@ -375,17 +375,20 @@ async fn a_damaged_store_is_refused() {
     fs::rename(home.store(), &whole).unwrap();
 
     let bits = (1..=8).map(|tenth| Damage::OneBitAt(10 * tenth));
-    for damage in bits.chain([Damage::Everywhere]) {
+    let damages: Vec<_> = bits.chain([Damage::Everywhere]).collect();
+    let of_file = |file| damages.iter().map(move |damage| (file, *damage));
+    let journal = "journal/00000000000000000001.blocks";
+    for (file, damage) in of_file("sled/db").chain(of_file(journal)) {
         copy_folder(&whole, &home.store());
-        damage.apply(&home.store().join("sled/db"));
+        damage.apply(&home.store().join(file));
         match home.try_start(&[]) {
             Ok(server) => {
                 let operator = server.operator();
                 let found = operator.all_transfers(party.wallet, 200).await;
-                let found =
-                    found.unwrap_or_else(|error| panic!("{damage:?} lost a wallet in silence: {error}"));
-                assert_eq!(found.len(), told.len(), "{damage:?} lost transfers in silence");
-                assert_eq!(found, told, "{damage:?} changed transfers in silence");
+                let found = found
+                    .unwrap_or_else(|error| panic!("{damage:?} of {file} lost a wallet in silence: {error}"));
+                assert_eq!(found.len(), told.len(), "{damage:?} of {file} lost transfers in silence");
+                assert_eq!(found, told, "{damage:?} of {file} changed transfers in silence");
             }
             refused => {
                 assert_refused(refused, &WORDS);

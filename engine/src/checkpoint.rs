@@ -142,7 +142,8 @@ impl Checkpointer {
         self.history.flush()?;
         self.heads.flush()?;
         self.mark_time()?;
-        self.accounts.write()
+        self.accounts.write()?;
+        self.state.sync()
     }
 
     fn mark_time(&mut self) -> Result<(), StoreError> {

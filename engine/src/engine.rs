@@ -27,7 +27,7 @@ use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
-use crate::store::{StateBatch, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How long a snapshot is given again instead of another.
 const SNAPSHOT_GIVEN_AGAIN: Duration = Duration::from_secs(60);
@@ -265,14 +265,12 @@ impl Drop for Engine {
 
 /// Sees that the keys are those that the store was used with, and perhaps newer ones.
 fn check_keys(store: &Store, keys: &Keys) -> Result<(), StartError> {
-    let (known, present) = (store.state().keys()?, keys.fingerprints());
+    let (known, present) = (store.keys()?, keys.fingerprints());
     if !present.starts_with(&known) {
         return Err(StartError::KeysDiffer);
     }
     if present != known {
-        let mut batch = StateBatch::default();
-        batch.keys(&present)?;
-        store.state().write(batch)?;
+        store.write_keys(&present)?;
     }
     Ok(())
 }

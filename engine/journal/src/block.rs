@@ -28,7 +28,7 @@ pub const MAX_RECORDS_PER_BLOCK: usize = 2_000;
 /// The most bytes of a block: few enough that a store can keep a block whole inside its own log.
 pub const MAX_BLOCK_BYTES: usize = 120 * 1_024;
 
-const BODY_AT: usize = HEADER_BYTES + 32;
+pub(crate) const BODY_AT: usize = HEADER_BYTES + 32;
 const LENGTH_BYTES: usize = 2;
 
 /// The most bytes that one record may take. A transfer has a most, and any other event is bounded by the texts in it.
@@ -138,7 +138,7 @@ impl<'a> BlockView<'a> {
     /// The bytes are no block, or not the block that was written.
     pub fn read(bytes: &'a [u8]) -> Result<Self, BlockError> {
         let header = BlockHeader::read(bytes)?;
-        let expected = BODY_AT.saturating_add(header.body_bytes as usize);
+        let expected = header.block_bytes();
         let length = BlockError::Length { actual: bytes.len(), expected };
         let (written, body) =
             bytes.get(HEADER_BYTES..).and_then(<[u8]>::split_first_chunk::<32>).ok_or(length)?;

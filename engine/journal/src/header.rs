@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::BlockError;
+use crate::block::{BODY_AT, BlockError};
 use crate::chain::BlockHash;
 use crate::merkle::NodeHash;
 use crate::position::Position;
@@ -31,6 +31,15 @@ pub struct BlockHeader {
 }
 
 impl BlockHeader {
+    /// How many bytes of a block it takes to read its header.
+    pub const BYTES: usize = HEADER_BYTES;
+
+    /// How many bytes the whole block takes.
+    #[must_use]
+    pub const fn block_bytes(&self) -> usize {
+        BODY_AT.saturating_add(self.body_bytes as usize)
+    }
+
     /// The position of the block's last record.
     #[must_use]
     pub fn last(&self) -> Position {

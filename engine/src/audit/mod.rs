@@ -145,7 +145,7 @@ pub fn audit_with(
 ) -> Result<AuditReport, AuditError> {
     let (store, _folder) = Store::open_copy(path)?;
     let journal = store.journal_reader();
-    let end = journal.end().map_err(ReplayError::from)?;
+    let end = journal.end();
     // What is wrong with the journal is said before what is wrong with the rest.
     let (mut checkpoints, unreadable) = match store.state().load() {
         Ok(stored) => (Checkpoints::new(stored), None),

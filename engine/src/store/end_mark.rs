@@ -1,8 +1,8 @@
-//! The end mark: where the journal ended when it was last made durable, kept outside the database.
+//! The end mark: where the journal ended when it was last made durable, kept apart from it.
 //!
-//! sled takes a damaged stretch of its log for the place where a crash cut it off, and silently goes on from there without
-//! what follows. The mark is what contradicts it. It is written after each flush and not synced on the way, so it may be
-//! behind the journal after a loss of power, but it is never ahead: a journal that ends before it has lost blocks.
+//! A block that is damaged looks like one that a crash has cut off, and what comes after it like what was never finished. The
+//! mark is what contradicts that. It is written after each flush and not synced on the way, so it may be behind the journal
+//! after a loss of power, but it is never ahead: a journal that ends before it has lost blocks.
 //!
 //! Two slots, written in turn, so that one of them is whole whenever the power goes:
 //!
@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | 8 | how many times a mark was written, little-endian: the higher slot counts |
 //! | 8 | position of the last block's first record, little-endian |
-//! | 32 | BLAKE3 hash of the block's bytes |
+//! | 32 | the last block's hash |
 //! | 16 | BLAKE3 hash, cut, of what stands before |
 
 use std::fs::{File, OpenOptions};
@@ -18,7 +18,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use quittance_journal::Position;
+use quittance_journal::{BlockHeader, Position};
 
 const SLOT_BYTES: usize = 64;
 /// Far enough apart that no write of one touches the sector of the other.
@@ -42,9 +42,9 @@ impl Mark {
     /// The mark of a journal that has no block yet.
     pub(super) const NOTHING: Self = Self { first: Position::START, block_hash: [0; 32] };
 
-    /// The mark of a journal whose last block this is.
-    pub(super) fn of(first: Position, block: &[u8]) -> Self {
-        Self { first, block_hash: *blake3::hash(block).as_bytes() }
+    /// The mark of a journal whose last block has this header.
+    pub(super) fn of(header: &BlockHeader) -> Self {
+        Self { first: header.first, block_hash: *header.hash().as_bytes() }
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
         let read = || EndMark::open(&path).unwrap().map(|(_, mark)| mark);
         assert_eq!(read(), Some(Mark::NOTHING));
         let (mut end, _) = EndMark::open(&path).unwrap().unwrap();
-        let mark = |n: u64| Mark::of(Position::new(n), &n.to_le_bytes());
+        let mark = |n: u64| Mark { first: Position::new(n), block_hash: [n as u8; 32] };
         for n in 1..=5 {
             end.write(mark(n)).unwrap();
             assert_eq!(read(), Some(mark(n)));

@@ -1,97 +1,188 @@
-//! The journal in sled: a block a key, under the big-endian position of its first record.
+//! The journal's ends: one that appends blocks and makes them durable, and any number that read them.
 
 use std::fs::File;
+use std::io;
+use std::sync::Arc;
 
-use quittance_journal::{BlockHeader, Log, LogError, LogReader, Position};
+use parking_lot::Mutex;
+use quittance_journal::{BlockHeader, Log, LogError, LogReader, Position, Tip};
 
 use super::end_mark::{EndMark, Mark};
+use super::segments::{Making, Part, Place, Segments, Window, Writing};
 
 /// The writing end.
 #[derive(Debug)]
 pub struct JournalWriter {
-    database: sled::Db,
-    blocks: sled::Tree,
-    database_file: File,
+    segments: Arc<Segments>,
+    writing: Option<Writing>,
+    /// The next segment, once the one that is written to is half full.
+    making: Option<Making>,
     end: EndMark,
-    /// The last block that was appended and not flushed.
-    appended: Option<Mark>,
+    /// Blocks that were appended and not written yet, one after the other.
+    gathered: Vec<u8>,
+    places: Vec<Place>,
+    last: Option<BlockHeader>,
 }
 
 impl JournalWriter {
-    pub(super) const fn new(
-        database: sled::Db,
-        blocks: sled::Tree,
-        database_file: File,
-        end: EndMark,
-    ) -> Self {
-        Self { database, blocks, database_file, end, appended: None }
+    pub(super) fn new(segments: Arc<Segments>, end: EndMark) -> io::Result<Self> {
+        let writing = segments.write()?;
+        let (gathered, places) = (Vec::new(), Vec::new());
+        Ok(Self { segments, writing, making: None, end, gathered, places, last: None })
+    }
+
+    /// Sees that there is room for so many more bytes, in the next segment where it must be.
+    fn make_room(&mut self, first: Position, bytes: usize) -> io::Result<()> {
+        let gathered = self.gathered.len().saturating_add(bytes) as u64;
+        let has_room = |writing: &Writing| writing.offset.saturating_add(gathered) <= writing.bytes;
+        if self.writing.as_ref().is_some_and(has_room) {
+            return Ok(());
+        }
+        // All before it is durable before anything is in the next one: nothing ever survives without what came before.
+        self.write_out()?;
+        let before = self.writing.as_ref().map(|writing| writing.bytes);
+        let making = match self.making.take() {
+            Some(making) => making,
+            None => self.segments.make_next(before)?,
+        };
+        self.writing = Some(self.segments.begin(making.finish()?, first)?);
+        Ok(())
+    }
+
+    /// Writes what was gathered and makes it durable: one write, one sync.
+    fn write_out(&mut self) -> io::Result<()> {
+        let (Some(writing), Some(last)) = (self.writing.as_mut(), self.last.take()) else { return Ok(()) };
+        std::os::unix::fs::FileExt::write_all_at(&writing.file, &self.gathered, writing.offset)?;
+        writing.file.sync_data()?;
+        writing.offset = writing.offset.saturating_add(self.gathered.len() as u64);
+        self.gathered.clear();
+        let tip = Tip { position: last.last(), hash: last.hash(), blocks: last.index.saturating_add(1) };
+        self.segments.publish(writing, &self.places, tip);
+        self.places.clear();
+        // Only now: the mark must never be ahead of what is durable.
+        self.end.write(Mark::of(&last))?;
+        if self.making.is_none() && writing.offset > writing.bytes / 2 {
+            self.making = Some(self.segments.make_next(Some(writing.bytes))?);
+        }
+        Ok(())
     }
 }
 
 impl Log for JournalWriter {
     fn append(&mut self, first: Position, block: &[u8]) -> Result<(), LogError> {
-        let key = first.get().to_be_bytes();
-        match self.blocks.compare_and_swap(key, None::<&[u8]>, Some(block)).map_err(store_error)? {
-            Ok(()) => {
-                self.appended = Some(Mark::of(first, block));
-                Ok(())
-            }
-            Err(_) => Err(LogError::Fenced(first)),
+        let header = BlockHeader::read(block).map_err(store_error)?;
+        assert!(
+            header.first == first && header.block_bytes() == block.len(),
+            "a block says where it belongs"
+        );
+        if !self.segments.claim(first, header.last().next()) {
+            return Err(LogError::Fenced(first));
         }
+        self.make_room(first, block.len()).map_err(store_error)?;
+        let offset = self.writing.as_ref().map_or(0, |writing| writing.offset);
+        self.places.push(Place { first, offset: offset.saturating_add(self.gathered.len() as u64) });
+        self.gathered.extend_from_slice(block);
+        self.last = Some(header);
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), LogError> {
-        self.database.flush().map_err(store_error)?;
-        // sled's flush writes the file but asks for neither its metadata nor the disk's own cache.
-        self.database_file.sync_data().map_err(store_error)?;
-        // Only now: the mark must never be ahead of what is durable.
-        self.appended.take().map_or(Ok(()), |mark| self.end.write(mark)).map_err(store_error)
+        self.write_out().map_err(store_error)
     }
 }
 
-/// A reading end.
-#[derive(Clone, Debug)]
+/// A reading end. It sees what is durable.
+#[derive(Debug)]
 pub struct JournalReader {
-    blocks: sled::Tree,
+    segments: Arc<Segments>,
+    /// Where the last block was read, because the next one is likely to be asked for next.
+    reading: Mutex<Option<Reading>>,
 }
 
-impl JournalReader {
-    pub(super) const fn new(blocks: sled::Tree) -> Self {
-        Self { blocks }
+#[derive(Debug)]
+struct Reading {
+    part: Part,
+    file: File,
+    window: Window,
+    /// Where the block begins that comes after the last one that was read.
+    next: Place,
+}
+
+impl Clone for JournalReader {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.segments))
     }
 }
 
 impl JournalReader {
-    /// The position of the last record, or where its block begins if that can't be read.
-    pub(crate) fn end(&self) -> Result<Position, LogError> {
-        let Some((first, block)) = self.blocks.last().map_err(store_error)? else {
-            return Ok(Position::START);
+    pub(super) fn new(segments: Arc<Segments>) -> Self {
+        Self { segments, reading: Mutex::default() }
+    }
+
+    /// The position of the last record.
+    pub(crate) fn end(&self) -> Position {
+        self.segments.tip().position
+    }
+
+    fn read(&self, position: Position) -> io::Result<Option<Vec<u8>>> {
+        // Whoever finds another reading here reads by itself.
+        let mut kept = self.reading.try_lock();
+        let goes_on = |reading: &Reading| reading.next.first == position;
+        let mut reading = match kept.as_mut().and_then(|kept| kept.take()).filter(goes_on) {
+            Some(mut reading) => {
+                reading.part.readable = self.segments.readable(reading.part.segment);
+                reading
+            }
+            None => match self.segments.part_of(position)? {
+                Some(part) => Reading::of(part)?,
+                None => return Ok(None),
+            },
         };
-        let first =
-            first.as_ref().try_into().map_or(Position::START, |key| Position::new(u64::from_be_bytes(key)));
-        Ok(quittance_journal::Block::decode(&block).map_or(first, |block| block.last()))
+        let found = loop {
+            if let Some(block) = reading.find(position)? {
+                break Some(block);
+            }
+            match self.segments.part_after(reading.part.segment)? {
+                Some(part) => reading = Reading::of(part)?,
+                None => break None,
+            }
+        };
+        if let Some(kept) = kept.as_mut() {
+            **kept = Some(reading);
+        }
+        Ok(found)
+    }
+}
+
+impl Reading {
+    fn of(part: Part) -> io::Result<Self> {
+        let file = File::open(&part.path)?;
+        Ok(Self { next: part.from, file, window: Window::default(), part })
+    }
+
+    /// The block that holds `position`, or the first one after it in this segment; or what stands there and is none.
+    fn find(&mut self, position: Position) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let (offset, readable) = (self.next.offset, self.part.readable);
+            let Some(header) = self.window.header(&self.file, offset, readable)? else { return Ok(None) };
+            if let Ok(header) = &header {
+                self.next = Place {
+                    first: header.last().next(),
+                    offset: offset.saturating_add(header.block_bytes() as u64),
+                };
+                if header.last() < position {
+                    continue;
+                }
+            }
+            return Ok(self.window.block(&self.file, offset, readable)?.map(<[u8]>::to_vec));
+        }
     }
 }
 
 impl LogReader for JournalReader {
     fn block_at(&self, position: Position) -> Result<Option<Vec<u8>>, LogError> {
-        let key = position.get().to_be_bytes();
-        let before = self.blocks.range(..=key).next_back().transpose().map_err(store_error)?;
-        // Replay asks for blocks by where they begin, and then nothing needs to be decoded here.
-        if let Some((first, block)) = before
-            && (first.as_ref() == key || reaches(&block, position))
-        {
-            return Ok(Some(block.to_vec()));
-        }
-        let after = self.blocks.range(key..).next().transpose().map_err(store_error)?;
-        Ok(after.map(|(_, block)| block.to_vec()))
+        self.read(position).map_err(store_error)
     }
-}
-
-/// Whether the block holds `position` or something after it. One that doesn't read is given out, so that whoever asked
-/// sees that it is damaged.
-fn reaches(block: &[u8], position: Position) -> bool {
-    BlockHeader::read(block).map_or(true, |header| header.last() >= position)
 }
 
 fn store_error(error: impl std::error::Error + Send + Sync + 'static) -> LogError {

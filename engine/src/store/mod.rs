@@ -1,23 +1,28 @@
 //! The store: what the engine keeps on disk. The one place that knows sled.
 //!
-//! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, a sled database in
-//! `sled/`, and a file `END` that says where the journal ends. Whoever serves the store may keep files of its own beside
-//! these, such as the nonces that devices have used.
+//! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, the journal in
+//! `journal/`, a sled database of what is made from it in `sled/`, a file `END` that says where the journal ends, and the
+//! list `KEYS`. sled's lock guards all of it. Whoever serves the store may keep files of its own beside these, such as the nonces that devices have
+//! used.
 
 mod end_mark;
 mod heads;
 mod history;
 mod journal;
+mod key_list;
+mod segments;
 mod state;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
-use quittance_journal::{Log, LogError, Position, TreeError};
+use quittance_journal::{BlockHeader, BlockView, Log, LogError, LogReader, Position, TreeError};
+use segments::Segments;
 use tempfile::TempDir;
 
 use crate::folder;
@@ -30,15 +35,16 @@ pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
 
 const END_FILE: &str = "END";
+const JOURNAL_FOLDER: &str = "journal";
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
-const FORMAT_NUMBER: u32 = 3;
+const FORMAT_NUMBER: u32 = 4;
 /// Longer than any format file, to read no more than that of a file that is none.
 const MAX_FORMAT_FILE_BYTES: u64 = 64;
 
 /// How much sled writes at a time. A leaf of sled's tree holds up to 17 values, and one that outgrows a quarter of a
-/// segment is written to a file of its own, which sled 0.34.7 never syncs; a leaf full of the largest blocks fits.
+/// segment is written to a file of its own, which sled 0.34.7 never syncs; a leaf full of the index's largest values fits.
 const SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// How often, and how far apart, a lock is tried for.
@@ -126,8 +132,8 @@ pub enum StoreError {
 pub struct Store {
     path: PathBuf,
     database: sled::Db,
-    database_file: File,
-    blocks: sled::Tree,
+    database_file: Arc<File>,
+    segments: Arc<Segments>,
     state: sled::Tree,
     history: sled::Tree,
     heads: sled::Tree,
@@ -213,20 +219,19 @@ impl Store {
                 other => StoreError::Database(other),
             })
         })?;
-        let blocks = database.open_tree("blocks")?;
         let database_path = folder.join("db");
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
         sync_folder(&folder)?;
-        check_end(&path.join(END_FILE), &blocks)?;
-        // Before the mark: what a crash left in the system's cache may not be on the disk.
-        database.flush()?;
-        database_file.sync_data().map_err(|error| io(&database_path, error))?;
-        mark_end(&path.join(END_FILE), &blocks)?;
+        let journal = path.join(JOURNAL_FOLDER);
+        folder::create(&journal, 0o700).map_err(|error| io(&journal, error))?;
+        let segments = Arc::new(Segments::open(&journal).map_err(|error| io(&journal, error))?);
+        check_end(&path.join(END_FILE), &segments)?;
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;
         let heads = database.open_tree("heads")?;
-        Ok(Self { path: path.to_owned(), database, database_file, blocks, state, history, heads })
+        let database_file = Arc::new(database_file);
+        Ok(Self { path: path.to_owned(), database, database_file, segments, state, history, heads })
     }
 
     /// Makes a store in the folder `target`, which must not be there, with this one's journal up to the record at `end`, which
@@ -242,10 +247,12 @@ impl Store {
         let failed = |error| StoreError::Journal(Box::new(error));
         let mut writer = copy.journal_writer()?;
         let mut bytes = 0_usize;
-        for entry in self.blocks.range(..=end.get().to_be_bytes()) {
-            let (first, block) = entry?;
-            let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
-            writer.append(Position::new(u64::from_be_bytes(first)), &block).map_err(failed)?;
+        let (reader, mut next) = (self.journal_reader(), Position::new(1));
+        while next <= end {
+            let block = reader.block_at(next).map_err(failed)?.ok_or(StoreError::BlocksLost(next))?;
+            let header = BlockHeader::read(&block).map_err(|_| StoreError::BlocksLost(next))?;
+            writer.append(next, &block).map_err(failed)?;
+            next = header.last().next();
             bytes = bytes.saturating_add(block.len());
             if bytes >= COPIED_BYTES_PER_FLUSH {
                 writer.flush().map_err(failed)?;
@@ -254,14 +261,23 @@ impl Store {
         }
         writer.flush().map_err(failed)?;
         // So that it is not started with other keys either.
-        let mut batch = StateBatch::default();
-        batch.keys(&self.state().keys()?)?;
-        copy.state().write(batch)?;
+        copy.write_keys(&self.keys()?)?;
         copy.sync()?;
         drop((writer, copy));
         fs::rename(&unfinished, target).map_err(|error| io(target, error))?;
         let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_folder(parent.unwrap_or(Path::new(".")))
+    }
+
+    /// The fingerprints of the keys that the store was used with, oldest first; none of a store that was never used.
+    pub(crate) fn keys(&self) -> Result<Vec<[u8; 32]>, StoreError> {
+        let keys = key_list::read(&self.path).map_err(|error| io(&self.path, error))?;
+        let is_used = self.segments.tip().position > Position::START;
+        keys.filter(|keys| !keys.is_empty() || !is_used).ok_or(StoreError::Unreadable("list of the keys"))
+    }
+
+    pub(crate) fn write_keys(&self, fingerprints: &[[u8; 32]]) -> Result<(), StoreError> {
+        key_list::write(&self.path, fingerprints).map_err(|error| io(&self.path, error))
     }
 
     /// Removes what a copy to `target` that a crash cut off has left.
@@ -278,19 +294,22 @@ impl Store {
     /// # Errors
     /// The file system said no.
     pub fn journal_writer(&self) -> Result<JournalWriter, StoreError> {
-        let file = self.database_file.try_clone().map_err(|error| io(&self.path, error))?;
         let (end, _) = open_end(&self.path.join(END_FILE))?;
-        Ok(JournalWriter::new(self.database.clone(), self.blocks.clone(), file, end))
+        JournalWriter::new(Arc::clone(&self.segments), end).map_err(|error| io(&self.journal(), error))
     }
 
     /// A reading end of the journal.
     #[must_use]
     pub fn journal_reader(&self) -> JournalReader {
-        JournalReader::new(self.blocks.clone())
+        JournalReader::new(Arc::clone(&self.segments))
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.path.join(JOURNAL_FOLDER)
     }
 
     pub(crate) fn state(&self) -> StateTree {
-        StateTree::new(self.state.clone())
+        StateTree::new(self.state.clone(), Arc::clone(&self.database_file))
     }
 
     pub(crate) fn history(&self) -> HistoryTree {
@@ -348,27 +367,24 @@ fn open_end(path: &Path) -> Result<(EndMark, Mark), StoreError> {
     opened.ok_or_else(|| StoreError::EndMark(path.to_owned()))
 }
 
-/// Sees that the journal reaches as far as it ever did.
-fn check_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
+/// Sees that the journal reaches as far as it ever did, and has no gap before its last segment.
+fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
     let (_, mark) = open_end(path)?;
+    let tip = segments.tip().position;
+    if mark.first > tip || !segments.ends_with_the_last_segment() {
+        return Err(StoreError::BlocksLost(tip.next()));
+    }
     if mark == Mark::NOTHING {
         return Ok(());
     }
-    let block = blocks.get(mark.first.get().to_be_bytes())?;
-    if block.is_some_and(|block| Mark::of(mark.first, &block) == mark) {
-        Ok(())
-    } else {
-        Err(StoreError::BlocksLost(mark.first))
-    }
-}
-
-/// Marks where the journal ends now.
-fn mark_end(path: &Path, blocks: &sled::Tree) -> Result<(), StoreError> {
-    let (mut end, _) = open_end(path)?;
-    let Some((first, block)) = blocks.last()? else { return Ok(()) };
-    let first = first.as_ref().try_into().map_err(|_| StoreError::Unreadable("block's key"))?;
-    let mark = Mark::of(Position::new(u64::from_be_bytes(first)), &block);
-    end.write(mark).and_then(|()| end.sync()).map_err(|error| io(path, error))
+    let lost = || StoreError::BlocksLost(mark.first);
+    let reader = JournalReader::new(Arc::clone(segments));
+    let block = reader
+        .block_at(mark.first)
+        .map_err(|error| StoreError::Journal(Box::new(error)))?
+        .ok_or_else(lost)?;
+    let view = BlockView::read(&block).map_err(|_| lost())?;
+    if Mark::of(view.header()) == mark { Ok(()) } else { Err(lost()) }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {

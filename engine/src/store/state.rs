@@ -13,13 +13,14 @@
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets, their books and limits are written |
 //! | `d` | the position as of which accounts, currencies, fees and rates are written |
-//! | `k` | the fingerprints of the keys that the store was used with |
 //! | `t` millisecond | the position of the journal's end at that time |
 //!
 //! Numbers in keys are big-endian, values are in postcard's encoding. None of it is ever ahead of the journal, and all of
 //! it can be made from the journal again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::Arc;
 
 use quittance_journal::Position;
 use quittance_ledger::{
@@ -34,7 +35,7 @@ use super::StoreError;
 
 /// The tree that checkpoints are written to.
 #[derive(Clone, Debug)]
-pub(crate) struct StateTree(sled::Tree);
+pub(crate) struct StateTree(sled::Tree, Arc<File>);
 
 /// Changes that are written together or not at all.
 #[derive(Debug, Default)]
@@ -64,8 +65,15 @@ impl StoredState {
 }
 
 impl StateTree {
-    pub(super) const fn new(tree: sled::Tree) -> Self {
-        Self(tree)
+    pub(super) const fn new(tree: sled::Tree, database_file: Arc<File>) -> Self {
+        Self(tree, database_file)
+    }
+
+    /// Makes durable what was written to the database until now.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.0.flush()?;
+        // sled's flush writes the file but asks for neither its metadata nor the disk's own cache.
+        Ok(self.1.sync_data().map_err(sled::Error::Io)?)
     }
 
     pub(crate) fn write(&self, batch: StateBatch) -> Result<(), StoreError> {
@@ -75,12 +83,6 @@ impl StateTree {
     pub(crate) fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let value = self.0.get(key(b'a', &[&id.to_bytes()]))?;
         value.map(|value| decode("account", &value)).transpose()
-    }
-
-    /// The fingerprints of the keys that the store was used with.
-    pub(crate) fn keys(&self) -> Result<Vec<[u8; 32]>, StoreError> {
-        let value = self.0.get(key(b'k', &[]))?;
-        value.map_or(Ok(Vec::new()), |value| decode("fingerprint of a key", &value))
     }
 
     pub(crate) fn load(&self) -> Result<StoredState, StoreError> {
@@ -117,7 +119,6 @@ impl StateTree {
                     let millis = u64::from_be_bytes(rest.try_into().map_err(|_| bad_key())?);
                     state.time_marks.insert(Timestamp::from_millis(millis), decode("position", &value)?);
                 }
-                b'k' => {}
                 _ => return Err(bad_key()),
             }
         }
@@ -197,10 +198,6 @@ impl StateBatch {
 
     pub(crate) fn directory(&mut self, as_of: Position) -> Result<(), StoreError> {
         self.put(key(b'd', &[]), &as_of)
-    }
-
-    pub(crate) fn keys(&mut self, fingerprints: &Vec<[u8; 32]>) -> Result<(), StoreError> {
-        self.put(key(b'k', &[]), fingerprints)
     }
 
     pub(crate) fn time_mark(&mut self, at: Timestamp, end: Position) -> Result<(), StoreError> {

@@ -428,7 +428,7 @@ fn contents(folder: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec
     found
 }
 
-/// sled cuts off a damaged log when it opens it; what an audit only looks at could be mended still.
+/// A start clears what a crash has left; what an audit only looks at could be mended still.
 #[test]
 fn an_audit_changes_nothing_in_a_store_be_it_sound_or_damaged() {
     let folder = tempfile::tempdir().unwrap();
@@ -437,15 +437,15 @@ fn an_audit_changes_nothing_in_a_store_be_it_sound_or_damaged() {
     let sound = contents(&store);
     audit(&store).unwrap();
     assert!(contents(&store) == sound);
-    let database = store.join("sled/db");
-    let mut bytes = std::fs::read(&database).unwrap();
+    let blocks = store.join("journal/00000000000000000001.blocks");
+    let mut bytes = std::fs::read(&blocks).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     bytes[used / 2] ^= 1;
-    std::fs::write(&database, &bytes).unwrap();
+    std::fs::write(&blocks, &bytes).unwrap();
     let _ = audit(&store);
-    assert!(std::fs::read(&database).unwrap() == bytes);
+    assert!(std::fs::read(&blocks).unwrap() == bytes);
     bytes[used / 2] ^= 1;
-    std::fs::write(&database, &bytes).unwrap();
+    std::fs::write(&blocks, &bytes).unwrap();
     audit(&store).unwrap();
 }
 

@@ -1,0 +1,399 @@
+//! The journal's files: blocks one after the other, in segments that are made before they are needed.
+//!
+//! A segment is named for the position of its first record, in twenty digits and `.blocks`. It holds blocks as they are
+//! (`quittance_journal::Block`), with nothing around them, and ends in zeros: it is written full of zeros when it is made,
+//! because a disk makes bytes durable in one write where a file neither grows nor gets new room. The segment that comes next
+//! lies ready as `next`. Segments get larger as a journal does, so that a small one takes little room.
+//!
+//! Where a block begins is kept in memory for one block in every 64 KiB alone; the others are found from there by the
+//! length that each says it has.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use parking_lot::RwLock;
+use quittance_journal::{BlockHeader, BlockView, MAX_BLOCK_BYTES, Position, Tip};
+
+use crate::folder;
+
+const SUFFIX: &str = ".blocks";
+const NEXT: &str = "next";
+
+/// How large the first segment is, and the largest. Each is twice as large as the one before it.
+const FIRST_SEGMENT_BYTES: u64 = 256 * 1_024;
+const MAX_SEGMENT_BYTES: u64 = 64 * 1_024 * 1_024;
+const _: () = assert!(FIRST_SEGMENT_BYTES >= MAX_BLOCK_BYTES as u64);
+
+/// How far apart the blocks are at least whose places are kept.
+const PLACE_DISTANCE_BYTES: u64 = 64 * 1_024;
+
+static ZEROS: [u8; 256 * 1_024] = [0; 256 * 1_024];
+
+/// Where a block begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) first: Position,
+    pub(super) offset: u64,
+}
+
+/// A file of the journal.
+#[derive(Clone, Debug)]
+struct Segment {
+    first: Position,
+    /// Up to where it may be read. Of one that is full this is its length: zeros end it.
+    readable: u64,
+    /// Of some of its blocks, rising; none before they are looked for.
+    places: Option<Arc<Vec<Place>>>,
+}
+
+/// All files of a journal, as its writer and its readers share them.
+#[derive(Debug)]
+pub(super) struct Segments {
+    folder: PathBuf,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// In the order of their positions.
+    segments: Vec<Segment>,
+    tip: Tip,
+    /// What the next block to be appended begins with.
+    next: Position,
+}
+
+/// The part of a segment that a block may be read from.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) segment: Position,
+    pub(super) path: PathBuf,
+    /// A block at or before what is looked for.
+    pub(super) from: Place,
+    /// Up to where the segment may be read.
+    pub(super) readable: u64,
+}
+
+/// The file that blocks are appended to.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) file: File,
+    /// Where the next block goes.
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    first: Position,
+}
+
+impl Segments {
+    /// Looks at the journal in `folder`, which is there, and finds its end: the last block that is whole and follows on from
+    /// the one before it. Changes nothing.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Some(first) = entry.file_name().to_str().and_then(first_of) else { continue };
+            segments.push(Segment { first, readable: entry.metadata()?.len(), places: None });
+        }
+        segments.sort_unstable_by_key(|segment| segment.first);
+        let mut tip = Tip::GENESIS;
+        // The last one has no block yet where the journal ended with the segment before.
+        for segment in segments.iter_mut().rev() {
+            let end = read_to_end(&File::open(path_of(folder, segment.first))?, segment)?;
+            segment.places = Some(Arc::new(end.places));
+            segment.readable = end.offset;
+            tip = end.tip;
+            if tip != Tip::GENESIS {
+                break;
+            }
+        }
+        let state = State { segments, tip, next: tip.position.next() };
+        Ok(Self { folder: folder.to_owned(), state: RwLock::new(state) })
+    }
+
+    /// The last block that is durable.
+    pub(super) fn tip(&self) -> Tip {
+        self.state.read().tip
+    }
+
+    /// Whether the segment that the next block belongs to is the last one.
+    pub(super) fn ends_with_the_last_segment(&self) -> bool {
+        let state = self.state.read();
+        state.segments.last().is_none_or(|last| last.readable > 0 || last.first == state.next)
+    }
+
+    /// Takes the place of the next block, which must begin with `first`, and says whether it is free.
+    pub(super) fn claim(&self, first: Position, next: Position) -> bool {
+        let mut state = self.state.write();
+        let is_free = state.next == first;
+        if is_free {
+            state.next = next;
+        }
+        is_free
+    }
+
+    /// Lets readers see blocks that are durable. `places` are where they begin, in the segment that is written to.
+    pub(super) fn publish(&self, writing: &Writing, places: &[Place], tip: Tip) {
+        let mut state = self.state.write();
+        state.tip = tip;
+        let Some(segment) = state.segments.last_mut().filter(|segment| segment.first == writing.first) else {
+            unreachable!("the segment that is written to is the last one");
+        };
+        segment.readable = writing.offset;
+        let kept = Arc::make_mut(segment.places.get_or_insert_default());
+        for place in places {
+            if is_far(kept, *place) {
+                kept.push(*place);
+            }
+        }
+    }
+
+    /// The part of the journal that has the block with `position`, if any block has it.
+    pub(super) fn part_of(&self, position: Position) -> io::Result<Option<Part>> {
+        let (segment, index) = {
+            let state = self.state.read();
+            let index = state.segments.partition_point(|segment| segment.first <= position).saturating_sub(1);
+            let Some(segment) = state.segments.get(index) else { return Ok(None) };
+            (segment.clone(), index)
+        };
+        let path = path_of(&self.folder, segment.first);
+        let places = match segment.places {
+            Some(places) => places,
+            None => {
+                let places = Arc::new(places_in(&File::open(&path)?, segment.readable)?);
+                if let Some(segment) = self.state.write().segments.get_mut(index) {
+                    segment.places = Some(Arc::clone(&places));
+                }
+                places
+            }
+        };
+        let before = places.partition_point(|place| place.first <= position).saturating_sub(1);
+        let from = places.get(before).copied().unwrap_or(Place { first: segment.first, offset: 0 });
+        Ok(Some(Part { segment: segment.first, path, from, readable: segment.readable }))
+    }
+
+    /// Up to where a segment may be read by now.
+    pub(super) fn readable(&self, segment: Position) -> u64 {
+        let state = self.state.read();
+        let index = state.segments.partition_point(|other| other.first < segment);
+        state.segments.get(index).filter(|other| other.first == segment).map_or(0, |other| other.readable)
+    }
+
+    /// The beginning of the segment that comes after the one that begins with `segment`.
+    pub(super) fn part_after(&self, segment: Position) -> io::Result<Option<Part>> {
+        let next = {
+            let state = self.state.read();
+            let index = state.segments.partition_point(|other| other.first <= segment);
+            state.segments.get(index).map(|segment| segment.first)
+        };
+        next.map_or(Ok(None), |first| self.part_of(first))
+    }
+
+    /// Opens the last segment to go on after the last block, and clears what a crash may have left there: nothing of it may
+    /// be taken for a block later. None where there is no segment yet.
+    pub(super) fn write(&self) -> io::Result<Option<Writing>> {
+        let state = self.state.read();
+        let Some(last) = state.segments.last() else { return Ok(None) };
+        let file = OpenOptions::new().read(true).write(true).open(path_of(&self.folder, last.first))?;
+        let bytes = file.metadata()?.len();
+        let mut buffer = vec![0; ZEROS.len()];
+        let (mut at, mut is_cleared) = (last.readable, false);
+        while at < bytes {
+            let read = file.read_at(&mut buffer, at)?;
+            let (Some(part), true) = (buffer.get(..read), read > 0) else { break };
+            if part.iter().any(|byte| *byte != 0) {
+                file.write_all_at(ZEROS.get(..read).unwrap_or_default(), at)?;
+                is_cleared = true;
+            }
+            at = at.saturating_add(read as u64);
+        }
+        if is_cleared {
+            file.sync_all()?;
+        }
+        Ok(Some(Writing { file, offset: last.readable, bytes, first: last.first }))
+    }
+
+    /// Begins a segment with the block that begins with `first`. Its name is durable when this returns.
+    pub(super) fn begin(&self, made: Made, first: Position) -> io::Result<Writing> {
+        fs::rename(self.folder.join(NEXT), path_of(&self.folder, first))?;
+        folder::sync(&self.folder)?;
+        let segment = Segment { first, readable: 0, places: Some(Arc::default()) };
+        self.state.write().segments.push(segment);
+        Ok(Writing { file: made.file, offset: 0, bytes: made.bytes, first })
+    }
+
+    /// Starts to make the segment after one of so many bytes, or the first.
+    pub(super) fn make_next(&self, after: Option<u64>) -> io::Result<Making> {
+        let bytes =
+            after.map_or(FIRST_SEGMENT_BYTES, |bytes| bytes.saturating_mul(2)).clamp(1, MAX_SEGMENT_BYTES);
+        let path = self.folder.join(NEXT);
+        let thread = thread::Builder::new().name("segment".to_owned());
+        thread.spawn(move || make(&path, bytes)).map(Making)
+    }
+}
+
+/// A segment that is being made.
+#[derive(Debug)]
+pub(super) struct Making(JoinHandle<io::Result<Made>>);
+
+/// A segment that is made and not part of the journal yet.
+#[derive(Debug)]
+pub(super) struct Made {
+    file: File,
+    bytes: u64,
+}
+
+impl Making {
+    /// Waits until it is made.
+    pub(super) fn finish(self) -> io::Result<Made> {
+        self.0.join().unwrap_or_else(|_| Err(io::Error::other("the segment's thread panicked")))
+    }
+}
+
+fn make(path: &Path, bytes: u64) -> io::Result<Made> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut at = 0;
+    while at < bytes {
+        let part = bytes.saturating_sub(at).min(ZEROS.len() as u64);
+        file.write_all_at(ZEROS.get(..part as usize).unwrap_or(&ZEROS), at)?;
+        at = at.saturating_add(part);
+    }
+    file.sync_all()?;
+    Ok(Made { file, bytes })
+}
+
+fn first_of(name: &str) -> Option<Position> {
+    let digits = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20)?;
+    digits.parse().ok().map(Position::new)
+}
+
+fn path_of(folder: &Path, first: Position) -> PathBuf {
+    folder.join(format!("{:020}{SUFFIX}", first.get()))
+}
+
+fn is_far(places: &[Place], place: Place) -> bool {
+    places.last().is_none_or(|last| place.offset >= last.offset.saturating_add(PLACE_DISTANCE_BYTES))
+}
+
+/// Where the blocks of a segment end that are whole and follow on from one another.
+#[derive(Debug)]
+struct End {
+    tip: Tip,
+    offset: u64,
+    places: Vec<Place>,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self { tip: Tip::GENESIS, offset: 0, places: Vec::new() }
+    }
+}
+
+fn read_to_end(file: &File, segment: &Segment) -> io::Result<End> {
+    let mut end = End::default();
+    let mut reader = Window::default();
+    let mut next = segment.first;
+    while let Some(bytes) = reader.block(file, end.offset, segment.readable)? {
+        let Ok(view) = BlockView::read(bytes) else { break };
+        let header = view.header();
+        let follows =
+            end.tip == Tip::GENESIS || (header.previous == end.tip.hash && header.index == end.tip.blocks);
+        if header.first != next || !follows {
+            break;
+        }
+        let place = Place { first: header.first, offset: end.offset };
+        if is_far(&end.places, place) {
+            end.places.push(place);
+        }
+        end.tip = Tip { position: header.last(), hash: view.hash(), blocks: header.index.saturating_add(1) };
+        end.offset = end.offset.saturating_add(bytes.len() as u64);
+        next = end.tip.position.next();
+    }
+    Ok(end)
+}
+
+/// Where some of a segment's blocks begin, up to the first that can't be read.
+fn places_in(file: &File, readable: u64) -> io::Result<Vec<Place>> {
+    let mut places = Vec::new();
+    let mut reader = Window::default();
+    let mut offset = 0;
+    while let Some(Ok(header)) = reader.header(file, offset, readable)? {
+        let place = Place { first: header.first, offset };
+        if is_far(&places, place) {
+            places.push(place);
+        }
+        offset = offset.saturating_add(header.block_bytes() as u64);
+    }
+    Ok(places)
+}
+
+/// A stretch of a file that was read at once, because what comes next in it is asked for next.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// How much is read at once: some blocks of the largest.
+const WINDOW_BYTES: usize = 512 * 1_024;
+
+/// What stands where a block should, and is none.
+#[derive(Debug)]
+pub(super) struct NoBlock;
+
+impl Window {
+    /// The header at `offset` in a file of so many readable bytes; none where there is none any more.
+    pub(super) fn header(
+        &mut self,
+        file: &File,
+        offset: u64,
+        readable: u64,
+    ) -> io::Result<Option<Result<BlockHeader, NoBlock>>> {
+        let bytes = self.read(file, offset, BlockHeader::BYTES, readable)?;
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let header = BlockHeader::read(bytes).ok().filter(|header| header.block_bytes() <= MAX_BLOCK_BYTES);
+        Ok(Some(header.ok_or(NoBlock)))
+    }
+
+    /// The bytes of the block at `offset`, or of what stands there and is none.
+    pub(super) fn block(&mut self, file: &File, offset: u64, readable: u64) -> io::Result<Option<&[u8]>> {
+        let Some(header) = self.header(file, offset, readable)? else { return Ok(None) };
+        let length = header.map_or(MAX_BLOCK_BYTES, |header| header.block_bytes());
+        self.read(file, offset, length, readable).map(Some)
+    }
+
+    /// As many of these bytes as are readable.
+    fn read(&mut self, file: &File, offset: u64, length: usize, readable: u64) -> io::Result<&[u8]> {
+        let wanted = readable.saturating_sub(offset).min(length as u64) as usize;
+        let is_within = offset >= self.at
+            && offset.saturating_add(wanted as u64) <= self.at.saturating_add(self.bytes.len() as u64);
+        if !is_within {
+            let ahead = readable.saturating_sub(offset).min(WINDOW_BYTES as u64) as usize;
+            self.bytes.resize(ahead.max(wanted), 0);
+            self.at = offset;
+            let read = read_full(file, &mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+        }
+        let start = offset.saturating_sub(self.at) as usize;
+        let end = start.saturating_add(wanted).min(self.bytes.len());
+        Ok(self.bytes.get(start..end).unwrap_or_default())
+    }
+}
+
+fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset.saturating_add(read as u64)) {
+            Ok(0) => break,
+            Ok(more) => read = read.saturating_add(more),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
