@@ -28,6 +28,7 @@ use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
 use crate::store::{Store, StoreError};
+use crate::unsealed::Unsealed;
 
 /// How long a snapshot is given again instead of another.
 const SNAPSHOT_GIVEN_AGAIN: Duration = Duration::from_secs(60);
@@ -49,6 +50,7 @@ pub struct Engine {
     pub(crate) heads: Arc<Heads>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) reads: Reads,
+    pub(crate) unsealed: Unsealed,
     tip: Arc<AtomicU64>,
     store: Store,
     last_snapshot: Mutex<Option<Snapshot>>,
@@ -152,6 +154,7 @@ impl Engine {
             heads,
             watchers,
             reads: Reads::default(),
+            unsealed: Unsealed::default(),
             tip: published_to,
             store,
             last_snapshot: Mutex::new(None),
@@ -215,6 +218,12 @@ impl Engine {
         }
         *last = Some(Snapshot { folder: folder.clone(), position, at: Instant::now() });
         Ok(Some((folder, position)))
+    }
+
+    /// How many times the journal was made durable since the start.
+    #[must_use]
+    pub fn journal_syncs(&self) -> u64 {
+        self.store.journal_syncs()
     }
 
     /// The engine's time: never goes back, also not from one start to the next.

@@ -28,6 +28,7 @@ mod reading;
 mod recovery;
 mod request;
 mod store;
+mod unsealed;
 
 pub use audit::{AuditError, AuditProgress, AuditReport, CurrencyTotal, audit, audit_with};
 pub use config::EngineConfig;

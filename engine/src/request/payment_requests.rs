@@ -221,7 +221,8 @@ impl Engine {
     }
 
     pub(super) fn unseal(&self, text: &str) -> Result<VerifiedBarcode, BarcodeError> {
-        SealedBarcode::parse(text, &self.config.origin)?.verify(&self.published_keys)
+        let verify = || SealedBarcode::parse(text, &self.config.origin)?.verify(&self.published_keys);
+        self.unsealed.get_or_verify(text, verify)
     }
 
     /// Checks that the till that sealed a barcode, if one did, is still a trusted device of the payee.

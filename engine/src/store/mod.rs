@@ -304,6 +304,10 @@ impl Store {
         JournalReader::new(Arc::clone(&self.segments))
     }
 
+    pub(crate) fn journal_syncs(&self) -> u64 {
+        self.segments.syncs()
+    }
+
     fn journal(&self) -> PathBuf {
         self.path.join(JOURNAL_FOLDER)
     }

@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use parking_lot::RwLock;
@@ -55,6 +56,7 @@ struct Segment {
 pub(super) struct Segments {
     folder: PathBuf,
     state: RwLock<State>,
+    syncs: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -110,7 +112,12 @@ impl Segments {
             }
         }
         let state = State { segments, tip, next: tip.position.next() };
-        Ok(Self { folder: folder.to_owned(), state: RwLock::new(state) })
+        Ok(Self { folder: folder.to_owned(), state: RwLock::new(state), syncs: AtomicU64::new(0) })
+    }
+
+    /// How many times blocks were made durable since the journal was opened.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// The last block that is durable.
@@ -136,6 +143,7 @@ impl Segments {
 
     /// Lets readers see blocks that are durable. `places` are where they begin, in the segment that is written to.
     pub(super) fn publish(&self, writing: &Writing, places: &[Place], tip: Tip) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state.write();
         state.tip = tip;
         let Some(segment) = state.segments.last_mut().filter(|segment| segment.first == writing.first) else {

@@ -13,7 +13,7 @@ use quittance_ledger::{AccountId, AccountKind, CurrencyCode, Timestamp, Transfer
 use serde::{Deserialize, Serialize};
 
 use crate::bare;
-use crate::server::{Barcode, Failure, Order, Outcome, PIN, Payment, Server};
+use crate::server::{Barcode, Failure, Journal, Order, Outcome, PIN, Payment, Server};
 
 /// The problem of a payer who has too little.
 const TOO_LITTLE: &str = "insufficient-funds";
@@ -131,8 +131,8 @@ impl Server for Http {
         Ok(self.operator.wallet(wallet).await?.posted)
     }
 
-    async fn blocks(&self) -> Result<u64, Failure> {
-        Ok(self.operator.latest_head().await?.head.blocks)
+    async fn journal(&self) -> Result<Journal, Failure> {
+        Ok(Journal { blocks: self.operator.latest_head().await?.head.blocks, syncs: None })
     }
 
     async fn move_batch(&self, orders: &[Order]) -> Result<Vec<Outcome>, Failure> {

@@ -13,7 +13,7 @@ use quittance_ledger::{
     Transfer, Usage, WalletId,
 };
 
-use crate::server::{Barcode, Failure, Order, Outcome, PIN, Payment, Phone, Server};
+use crate::server::{Barcode, Failure, Journal, Order, Outcome, PIN, Payment, Phone, Server};
 
 /// The origin that the engine's barcodes carry.
 const ORIGIN: &str = "http://127.0.0.1:7400";
@@ -85,8 +85,8 @@ impl Server for InProcess {
         Ok(self.0.wallet(Party::Operator, wallet).await?.posted)
     }
 
-    async fn blocks(&self) -> Result<u64, Failure> {
-        Ok(self.0.signed_head().head.blocks)
+    async fn journal(&self) -> Result<Journal, Failure> {
+        Ok(Journal { blocks: self.0.signed_head().head.blocks, syncs: Some(self.0.journal_syncs()) })
     }
 
     async fn move_batch(&self, orders: &[Order]) -> Result<Vec<Outcome>, Failure> {

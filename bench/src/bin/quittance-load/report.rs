@@ -54,9 +54,10 @@ pub(crate) struct Load {
     pub(crate) transfers_per_s: f64,
     pub(crate) requests: u64,
     pub(crate) latency: Latency,
-    /// Each is one sync of the journal.
     pub(crate) blocks: u64,
     pub(crate) transfers_per_block: f64,
+    /// How often the journal was made durable; none of a running server.
+    pub(crate) syncs: Option<u64>,
 }
 
 /// How long requests took, in milliseconds.
@@ -109,7 +110,9 @@ impl Load {
     pub(crate) fn new(ran: &Ran) -> Self {
         let counted = &ran.counted;
         let transfers = counted.settled.saturating_add(counted.refused) as f64;
-        let blocks = ran.after.blocks.saturating_sub(ran.before.blocks);
+        let (before, after) = (&ran.before.journal, &ran.after.journal);
+        let blocks = after.blocks.saturating_sub(before.blocks);
+        let syncs = after.syncs.zip(before.syncs).map(|(after, before)| after.saturating_sub(before));
         Self {
             seconds: ran.time.as_secs_f64(),
             settled: counted.settled,
@@ -120,6 +123,7 @@ impl Load {
             latency: Latency::of(&counted.latencies),
             blocks,
             transfers_per_block: ratio(answered_between(ran) as f64, blocks as f64),
+            syncs,
         }
     }
 }
@@ -189,6 +193,9 @@ impl fmt::Display for Report<'_> {
             "blocks",
             format_args!("{}, {:.1} transfers each", grouped(load.blocks), load.transfers_per_block),
         )?;
+        if let Some(syncs) = load.syncs {
+            row("syncs of the journal", format_args!("{}", grouped(syncs)))?;
+        }
         for Used { process, cpu, cpu_us_per_transfer, memory } in &self.processes {
             let CpuTime { user_s, system_s } = cpu;
             row(
@@ -236,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::run::Reading;
+    use crate::server::Journal;
     use crate::tally::{Counted, Tally, Totals};
 
     fn ran() -> Ran {
@@ -245,7 +253,7 @@ mod tests {
         }
         let reading = |settled, blocks, user_s| Reading {
             totals: Totals { settled, refused: 0, failed: 0, surprises: 0 },
-            blocks,
+            journal: Journal { blocks, syncs: Some(blocks / 2) },
             cpu: vec![CpuTime { user_s, system_s: 0.0 }],
         };
         Ran {
@@ -262,6 +270,7 @@ mod tests {
         let load = Load::new(&ran());
         assert_eq!((load.settled, load.refused, load.failed, load.requests), (900, 100, 3, 1_000));
         assert_eq!((load.transfers_per_s, load.blocks, load.transfers_per_block), (250.0, 5, 220.0));
+        assert_eq!(load.syncs, Some(3));
         let near = |is: f64, should_be: f64| (is - should_be).abs() <= should_be / 500.0;
         assert!(near(load.latency.p50_ms, 500.0) && near(load.latency.p99_ms, 990.0));
         assert!(near(load.latency.p99_9_ms, 999.0) && near(load.latency.max_ms, 1_000.0));

@@ -12,7 +12,7 @@ use crate::parties::Parties;
 use crate::process::CpuTime;
 use crate::progress::Progress;
 use crate::schedule::{Goal, Schedule};
-use crate::server::{Failure, Server};
+use crate::server::{Failure, Journal, Server};
 use crate::spread::Pairs;
 use crate::tally::{Counted, Tally, Totals};
 use crate::traffic::{Traffic, send};
@@ -30,7 +30,7 @@ pub(crate) type Watched = Vec<(&'static str, Process)>;
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) totals: Totals,
-    pub(crate) blocks: u64,
+    pub(crate) journal: Journal,
     /// Of each watched process.
     pub(crate) cpu: Vec<CpuTime>,
 }
@@ -132,5 +132,5 @@ async fn send_in_turn<S: Server>(server: S, load: Arc<Load>, mut traffic: Traffi
 
 async fn read<S: Server>(server: &S, tally: &Tally, watched: &Watched) -> Result<Reading, Failure> {
     let cpu = watched.iter().map(|(_, process)| CpuTime::of(process)).collect::<Result<_, _>>()?;
-    Ok(Reading { totals: tally.totals(), blocks: server.blocks().await?, cpu })
+    Ok(Reading { totals: tally.totals(), journal: server.journal().await?, cpu })
 }

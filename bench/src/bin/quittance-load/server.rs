@@ -58,6 +58,14 @@ pub(crate) enum Outcome {
     Refused(String),
 }
 
+/// How far a journal has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Journal {
+    pub(crate) blocks: u64,
+    /// How often it was made durable; none where nobody tells.
+    pub(crate) syncs: Option<u64>,
+}
+
 /// A server, or an engine without one. Clones share a connection.
 pub(crate) trait Server: Clone + Send + Sync + 'static {
     /// The time that new ids hold.
@@ -102,8 +110,8 @@ pub(crate) trait Server: Clone + Send + Sync + 'static {
     /// What a wallet holds, in minor units.
     fn balance(&self, wallet: WalletId) -> impl Future<Output = Result<i64, Failure>> + Send;
 
-    /// How many blocks the journal has.
-    fn blocks(&self) -> impl Future<Output = Result<u64, Failure>> + Send;
+    /// How far the journal has come.
+    fn journal(&self) -> impl Future<Output = Result<Journal, Failure>> + Send;
 
     /// Moves units as each order says, each for itself, in one request; answers in the order of the orders.
     fn move_batch(&self, orders: &[Order]) -> impl Future<Output = Result<Vec<Outcome>, Failure>> + Send;
