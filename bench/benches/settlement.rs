@@ -57,16 +57,19 @@ fn payments(bank: &Bank) -> Result<Vec<Event>, SetupError> {
     let payment = |transfer: Transfer| {
         let terms = Terms {
             request: PaymentRequestId::from_bytes(transfer.id.to_bytes())?,
-            amount: Some(transfer.amount),
+            amount: Some(transfer.first.amount),
             usage: Usage::OneTime,
             expires_at: Some(NOW.plus_millis(60_000)),
             till: Some(DeviceKey::p256([6; 33]).device_id()),
             kind: PaymentKind::Standard,
         };
         Ok(Event::TransferSettled(Box::new(Transfer {
-            purpose: Purpose::Payment(terms),
+            first: Leg {
+                purpose: Purpose::Payment(terms),
+                reference: Some("INV-2026-000001".parse()?),
+                ..transfer.first
+            },
             authority: Authority::Device { account, device: DeviceKey::ed25519([4; 32]).device_id() },
-            reference: Some("INV-2026-000001".parse()?),
             signature: Some(Box::new(Signature([5; 64]))),
             ..transfer
         })))

@@ -338,7 +338,7 @@ pub struct TransferRecord {
 
 impl TransferRecord {
     /// Its legs, with their numbers, as a receipt or a refund names them.
-    pub fn numbered_legs(&self) -> impl Iterator<Item = (u8, Leg)> + '_ {
+    pub fn numbered_legs(&self) -> impl Iterator<Item = (u8, &Leg)> {
         (0..=u8::MAX).zip(self.transfer.legs())
     }
 }

@@ -168,7 +168,7 @@ pub(crate) fn encode(at: Timestamp, transfer: &Transfer, refusal: Option<Refusal
         let asked = DeviceBytes { account: account.to_bytes(), device: device.to_bytes() };
         bytes.extend_from_slice(asked.as_bytes());
     }
-    transfer.legs().for_each(|leg| encode_leg(&leg, bytes));
+    transfer.legs().for_each(|leg| encode_leg(leg, bytes));
     if let Some(signature) = &transfer.signature {
         bytes.extend_from_slice(&signature.0);
     }

@@ -129,12 +129,12 @@ impl World {
         let id = TransferId::from_bytes(self.fresh()).unwrap();
         let is_limited = |account| self.bank.allowances.contains_key(&(account, code("EUR")));
         let is_account_limited = match transfer.authority {
-            Authority::Device { account, .. } => transfer.purpose.is_limited() && is_limited(account),
+            Authority::Device { account, .. } => transfer.first.purpose.is_limited() && is_limited(account),
             Authority::Operator => false,
         };
         let transfer = Transfer { id, is_account_limited, ..transfer };
         if self.bank.settle(&transfer).is_ok() {
-            if matches!(transfer.purpose, Purpose::Hold { .. }) {
+            if matches!(transfer.first.purpose, Purpose::Hold { .. }) {
                 self.holds.push(transfer.clone());
             }
             self.settled.push((self.bank.now, transfer));
@@ -215,13 +215,13 @@ impl World {
             Step::Capture { which, minor, is_final } => {
                 let Some(hold) = Self::nth(&self.holds, which) else { return };
                 let purpose = Purpose::Capture { hold: hold.id, is_final };
-                let taken = Leg { amount: amount(minor), purpose, ..hold.first_leg() };
+                let taken = Leg { amount: amount(minor), purpose, ..hold.first };
                 let legs: Vec<Leg> = std::iter::once(taken).chain(self.fee(&taken)).collect();
                 self.settle(by_operator(0, &legs));
             }
             Step::Release { which } => {
                 let Some(hold) = Self::nth(&self.holds, which) else { return };
-                let payer = hold.payer.to_bytes()[0];
+                let payer = hold.payer().to_bytes()[0];
                 let _ = self.bank.decide(payer, |wallet, now| wallet.decide_release(hold.id, now));
             }
             Step::Expire => {
@@ -239,7 +239,7 @@ impl World {
                 if matches!(paid.purpose, Purpose::Payment(_) | Purpose::Capture { .. }) {
                     let purpose = Purpose::Refund(original(&settled, number, at));
                     let (payer, payee) = (paid.payee, paid.payer);
-                    let back = Leg { payer, payee, amount: amount(minor), purpose, ..paid };
+                    let back = Leg { payer, payee, amount: amount(minor), purpose, ..*paid };
                     self.settle(by_operator(0, &[back]));
                 }
             }
@@ -252,9 +252,9 @@ impl World {
                     payer: moved.payee,
                     payee: moved.payer,
                     purpose: Purpose::Reversal(original(&settled, number as u8, at)),
-                    ..moved
+                    ..*moved
                 });
-                if !settled.legs().any(|leg| stays(&leg)) {
+                if !settled.legs().any(stays) {
                     self.settle(by_operator(0, &legs.collect::<Vec<_>>()));
                 }
             }

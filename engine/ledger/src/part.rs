@@ -29,9 +29,10 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn of(transfer: &Transfer, wallet: WalletId) -> Self {
-        let (mut needed, mut received, mut change) = (0_i128, 0_i128, 0_i128);
+        // At most 32 amounts of at most 53 bits.
+        let (mut needed, mut received, mut change) = (0_i64, 0_i64, 0_i64);
         for leg in transfer.legs() {
-            let amount = i128::from(leg.amount.get());
+            let amount = leg.amount.signed();
             if leg.payer == wallet {
                 // What is captured was set aside before.
                 let is_free = !matches!(leg.purpose, Purpose::Capture { .. });
@@ -43,14 +44,8 @@ impl Part {
                 change = change.saturating_add(amount);
             }
         }
-        // At most 32 amounts of at most 53 bits.
-        let narrow = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
         let net = received.saturating_sub(needed);
-        Self {
-            needed: narrow(net.saturating_neg().max(0)),
-            incoming: narrow(net.max(0)),
-            change: narrow(change),
-        }
+        Self { needed: net.saturating_neg().max(0), incoming: net.max(0), change }
     }
 
     /// What there must be room for.
@@ -90,16 +85,16 @@ pub fn decide_part(
     if transfer.legs().any(|leg| leg.payer == leg.payee && leg.payer == id) {
         return Err(Refusal::SelfPayment);
     }
-    let unknown = if transfer.payer == id { Refusal::PayerUnknown } else { Refusal::PayeeUnknown };
+    let unknown = if transfer.first.payer == id { Refusal::PayerUnknown } else { Refusal::PayeeUnknown };
     let wallet = wallet.ok_or(unknown)?;
     let part = Part::of(transfer, id);
     let debits = || transfer.legs().filter(move |leg| leg.payer == id);
     let credits = || transfer.legs().filter(move |leg| leg.payee == id);
     for leg in debits() {
-        check_payer(wallet, transfer, &leg)?;
+        check_payer(wallet, transfer, leg)?;
     }
     for leg in credits() {
-        check_payee(wallet, transfer, &leg)?;
+        check_payee(wallet, transfer, leg)?;
     }
     check_onward(transfer, id)?;
     check_status(wallet, transfer, part)?;
@@ -131,9 +126,10 @@ pub fn decide_part(
         if let Some(terms) = leg.purpose.terms() {
             wallet.requests().decide_payment(terms, leg.amount, now)?;
             if let Some(request) = wallet.requests().opened(terms.request) {
-                check_request(request, transfer, &leg)?;
+                check_request(request, transfer, leg)?;
             }
-            let answers = |leg: &Leg| leg.purpose.terms().is_some_and(|other| other.request == terms.request);
+            let answers =
+                |leg: &&Leg| leg.purpose.terms().is_some_and(|other| other.request == terms.request);
             // Each was looked at alone.
             if terms.usage != Usage::Reusable && credits().filter(answers).count() > 1 {
                 return Err(Refusal::RequestPaid);
@@ -150,6 +146,9 @@ pub fn decide_part(
 /// Whether there is such a transfer at all. A hold stands alone, because captures name it by its transfer; a capture has
 /// nothing beside it but its fee, because it may let go what the hold of one account leaves.
 fn check_shape(transfer: &Transfer) -> Result<(), Refusal> {
+    if transfer.linked.is_empty() {
+        return Ok(());
+    }
     let (mut legs, mut holds, mut captures, mut fees) = (0_usize, 0_usize, 0_usize, 0_usize);
     for leg in transfer.legs() {
         let count = match leg.purpose {
@@ -184,19 +183,29 @@ fn given_back(transfer: &Transfer, original: Original) -> Result<u64, Refusal> {
 /// Whether a wallet is paid for what it passes on, and a market maker for what it gives. How much exactly is for the payee of
 /// the request to say; here it is looked after that nobody else's wallet is drawn in.
 fn check_onward(transfer: &Transfer, id: WalletId) -> Result<(), Refusal> {
-    let sum = |counts: &dyn Fn(&Leg) -> bool| {
-        transfer.legs().filter(counts).fold(0_u64, |sum, leg| sum.saturating_add(leg.amount.get()))
-    };
-    let paid = sum(&|leg| leg.payee == id && matches!(leg.purpose, Purpose::Payment(_)));
-    let captured = sum(&|leg| leg.payee == id && matches!(leg.purpose, Purpose::Capture { .. }));
-    let passed_on = sum(&|leg| leg.payer == id && leg.purpose == Purpose::Split);
-    let charged = sum(&|leg| leg.payer == id && leg.purpose == Purpose::Fee);
-    let is_quote = |leg: &Leg| leg.purpose.terms().is_some_and(|terms| terms.kind == PaymentKind::Conversion);
-    let gives = transfer.legs().any(|leg| leg.payer == id && leg.purpose == Purpose::Conversion);
-    let given = transfer.legs().filter(|leg| leg.purpose == Purpose::Conversion).count();
-    let is_paid_for = passed_on <= paid
-        && charged <= paid.saturating_add(captured)
-        && (!gives || transfer.legs().filter(is_quote).count() == given);
+    let (mut paid, mut captured, mut passed_on, mut charged) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut gives, mut given, mut quotes) = (false, 0_usize, 0_usize);
+    for leg in transfer.legs() {
+        let sum = match leg.purpose {
+            Purpose::Payment(_) if leg.payee == id => Some(&mut paid),
+            Purpose::Capture { .. } if leg.payee == id => Some(&mut captured),
+            Purpose::Split if leg.payer == id => Some(&mut passed_on),
+            Purpose::Fee if leg.payer == id => Some(&mut charged),
+            _ => None,
+        };
+        if let Some(sum) = sum {
+            *sum = sum.saturating_add(leg.amount.get());
+        }
+        if leg.purpose == Purpose::Conversion {
+            gives |= leg.payer == id;
+            given = given.saturating_add(1);
+        }
+        if leg.purpose.terms().is_some_and(|terms| terms.kind == PaymentKind::Conversion) {
+            quotes = quotes.saturating_add(1);
+        }
+    }
+    let is_paid_for =
+        passed_on <= paid && charged <= paid.saturating_add(captured) && (!gives || quotes == given);
     if is_paid_for { Ok(()) } else { Err(Refusal::LegsDiffer) }
 }
 
@@ -216,7 +225,7 @@ fn check_payer(wallet: &Wallet, transfer: &Transfer, leg: &Leg) -> Result<(), Re
             Authority::Device { account, .. },
             Owner::Account(owner),
             // What is limited is paid from one wallet, whose limits and whose account's are looked at.
-        ) => account == owner && (!leg.purpose.is_limited() || leg.payer == transfer.payer),
+        ) => account == owner && (!leg.purpose.is_limited() || leg.payer == transfer.first.payer),
         _ => false,
     };
     if may_pay { Ok(()) } else { Err(Refusal::PayerUnknown) }
@@ -256,19 +265,19 @@ fn check_status(wallet: &Wallet, transfer: &Transfer, part: Part) -> Result<(), 
     let is_taken_back = |leg: &Leg| matches!(leg.purpose, Purpose::Reversal(_));
     let comes_back = |leg: &Leg| matches!(leg.purpose, Purpose::Refund(_) | Purpose::Reversal(_));
     if !wallet.is_open() {
-        return Err(if transfer.payer == id { Refusal::PayerClosed } else { Refusal::PayeeClosed });
+        return Err(if transfer.first.payer == id { Refusal::PayerClosed } else { Refusal::PayeeClosed });
     }
     match wallet.status() {
         WalletStatus::Open | WalletStatus::Closed => {}
         WalletStatus::Frozen | WalletStatus::FrozenBothWays => {
             let pays_net = part.needed > 0 || part.change < 0;
-            if pays_net && !transfer.legs().filter(|leg| leg.payer == id).all(|leg| is_taken_back(&leg)) {
+            if pays_net && !transfer.legs().filter(|leg| leg.payer == id).all(is_taken_back) {
                 return Err(Refusal::PayerFrozen);
             }
         }
     }
     let refuses_credits = wallet.status() == WalletStatus::FrozenBothWays;
-    if refuses_credits && transfer.legs().any(|leg| leg.payee == id && !comes_back(&leg)) {
+    if refuses_credits && transfer.legs().any(|leg| leg.payee == id && !comes_back(leg)) {
         return Err(Refusal::PayeeFrozen);
     }
     Ok(())
@@ -281,7 +290,7 @@ fn decide_limits(
     now: Timestamp,
 ) -> Result<Option<Day>, Refusal> {
     let amount = transfer.limited_amount();
-    if id != transfer.payer || amount == 0 {
+    if id != transfer.first.payer || amount == 0 {
         return Ok(None);
     }
     let (limits, day) = (wallet.limits(), wallet.day(now));

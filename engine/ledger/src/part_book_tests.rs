@@ -61,7 +61,7 @@ fn each_rule_of_a_hold_refuses() {
 #[test]
 fn each_rule_of_a_capture_refuses() {
     let sound = capture(1, 300, 10, false);
-    let taken = sound.first_leg();
+    let taken = sound.first;
     let twice = by_device(1, 2, &[taken, taken]);
     let prepare = |bank: &mut Bank| {
         for (n, minor) in [(1, 20), (2, 10), (3, 10), (4, 10)] {

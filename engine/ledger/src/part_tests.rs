@@ -15,7 +15,7 @@ use crate::wallet_snapshot::WalletSettings;
 fn each_rule_of_a_payment_refuses_and_moves_nothing() {
     let sound = by_device(1, 1, &[pay(1, 2, 10, of_ten(1))]);
     let one = |leg: Leg| by_device(1, 1, &[leg]);
-    let first = sound.first_leg();
+    let first = sound.first;
     let with = |terms: Terms, minor: u64| by_device(1, 1, &[pay(1, 2, minor, terms)]);
     let till = Some(device(2));
     let of_till = Terms { till, ..of_ten(7) };

@@ -130,7 +130,7 @@ impl World {
             payee: wallet(1),
             amount: Amount::new(1_000_000).unwrap(),
             purpose: Purpose::Issue,
-            ..world.payment(terms).first_leg()
+            ..world.payment(terms).first
         };
         let id = TransferId::from_bytes(world.fresh()).unwrap();
         let issue = Transfer::new(id, Authority::Operator, issue);

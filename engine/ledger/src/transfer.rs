@@ -94,20 +94,10 @@ pub struct Signature(pub [u8; 64]);
 pub struct Transfer {
     /// The name that whoever asked gave it.
     pub id: TransferId,
-    /// The first leg's wallet that pays.
-    pub payer: WalletId,
-    /// The first leg's wallet that is paid.
-    pub payee: WalletId,
-    /// How much the first leg moves.
-    pub amount: Amount,
-    /// Of what.
-    pub currency: CurrencyCode,
-    /// What the first leg is for.
-    pub purpose: Purpose,
     /// On whose word.
     pub authority: Authority,
-    /// What ties the first leg to its payee's books.
-    pub reference: Option<Reference>,
+    /// The first leg. Nearly all transfers have no other.
+    pub first: Leg,
     /// The other legs.
     pub linked: Box<[Leg]>,
     /// Why, where the operator has to say.
@@ -188,16 +178,10 @@ impl Transfer {
     /// A transfer of one leg.
     #[must_use]
     pub fn new(id: TransferId, authority: Authority, leg: Leg) -> Self {
-        let Leg { payer, payee, amount, currency, purpose, reference } = leg;
         Self {
             id,
-            payer,
-            payee,
-            amount,
-            currency,
-            purpose,
             authority,
-            reference,
+            first: leg,
             linked: Box::default(),
             reason: None,
             signature: None,
@@ -208,28 +192,27 @@ impl Transfer {
         }
     }
 
-    /// The first leg.
+    /// The wallet that pays by the first leg.
     #[must_use]
-    pub const fn first_leg(&self) -> Leg {
-        Leg {
-            payer: self.payer,
-            payee: self.payee,
-            amount: self.amount,
-            currency: self.currency,
-            purpose: self.purpose,
-            reference: self.reference,
-        }
+    pub const fn payer(&self) -> WalletId {
+        self.first.payer
+    }
+
+    /// The wallet that is paid by the first leg.
+    #[must_use]
+    pub const fn payee(&self) -> WalletId {
+        self.first.payee
     }
 
     /// Every leg, the first one first.
-    pub fn legs(&self) -> impl Iterator<Item = Leg> + '_ {
-        std::iter::once(self.first_leg()).chain(self.linked.iter().copied())
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> + Clone {
+        std::iter::once(&self.first).chain(&self.linked)
     }
 
     /// Minor units that count toward the limits of the payer and of its account.
     #[must_use]
     pub fn limited_amount(&self) -> u64 {
-        let counts = |leg: &Leg| leg.purpose.is_limited() && leg.payer == self.payer;
+        let counts = |leg: &&Leg| leg.purpose.is_limited() && leg.payer == self.first.payer;
         self.legs().filter(counts).fold(0, |sum, leg| sum.saturating_add(leg.amount.get()))
     }
 
@@ -237,7 +220,9 @@ impl Transfer {
     #[must_use]
     pub const fn allowance(&self) -> Option<(AccountId, CurrencyCode)> {
         match self.authority {
-            Authority::Device { account, .. } if self.is_account_limited => Some((account, self.currency)),
+            Authority::Device { account, .. } if self.is_account_limited => {
+                Some((account, self.first.currency))
+            }
             _ => None,
         }
     }
@@ -248,8 +233,8 @@ impl Transfer {
     pub fn stop(&self, index: usize) -> Option<Stop> {
         if self.linked.is_empty() && !self.is_account_limited {
             return match index {
-                0 => Some(Stop::Wallet(self.payer)),
-                1 if self.payee != self.payer => Some(Stop::Wallet(self.payee)),
+                0 => Some(Stop::Wallet(self.first.payer)),
+                1 if self.first.payee != self.first.payer => Some(Stop::Wallet(self.first.payee)),
                 _ => None,
             };
         }
@@ -259,35 +244,35 @@ impl Transfer {
     /// See [`Transfer::stop`].
     #[must_use]
     pub fn stops(&self) -> Vec<Stop> {
-        let mut stops = vec![Stop::Wallet(self.payer)];
+        let mut stops = vec![Stop::Wallet(self.first.payer)];
         stops.extend(self.allowance().map(|(account, currency)| Stop::Allowance(account, currency)));
         for wallet in self.linked.iter().flat_map(|leg| [leg.payer, leg.payee]) {
             let stop = Stop::Wallet(wallet);
-            if wallet != self.payee && !stops.contains(&stop) {
+            if wallet != self.first.payee && !stops.contains(&stop) {
                 stops.push(stop);
             }
         }
-        if self.payee != self.payer {
-            stops.push(Stop::Wallet(self.payee));
+        if self.first.payee != self.first.payer {
+            stops.push(Stop::Wallet(self.first.payee));
         }
         stops
     }
 
     /// Every wallet that has a part in it, each once.
     pub fn wallets(&self) -> impl Iterator<Item = WalletId> + '_ {
-        let payee = (self.payee != self.payer).then_some(self.payee);
+        let payee = (self.first.payee != self.first.payer).then_some(self.first.payee);
         let linked = || self.linked.iter().flat_map(|leg| [leg.payer, leg.payee]);
         let others = linked().enumerate().filter_map(move |(index, wallet)| {
-            let is_known = wallet == self.payer || wallet == self.payee;
+            let is_known = wallet == self.first.payer || wallet == self.first.payee;
             (!is_known && linked().take(index).all(|earlier| earlier != wallet)).then_some(wallet)
         });
-        std::iter::once(self.payer).chain(payee).chain(others)
+        std::iter::once(self.first.payer).chain(payee).chain(others)
     }
 
     /// Whether a wallet decides last. Units that it takes in can be spent at once, because the record of them is in the
     /// queue then; at the other stops they can be spent when it is durable.
     pub(crate) fn is_last_stop(&self, wallet: WalletId) -> bool {
-        wallet == self.payee
+        wallet == self.first.payee
     }
 
     /// The digest of all that whoever asked said. Which device of the account sent it, and its signature, are not part of
@@ -336,9 +321,9 @@ impl Transfer {
         use std::fmt::Write as _;
         let mut text = format!("quittance transfer 1\norigin {origin}\nid {}\n", self.id);
         for leg in self.legs() {
-            let Leg { payer, payee, amount, currency, .. } = leg;
+            let Leg { payer, payee, amount, currency, purpose, .. } = leg;
             // Writing to a string can't fail.
-            let _ = match leg.purpose {
+            let _ = match purpose {
                 Purpose::Payment(terms) => {
                     writeln!(text, "pay {amount} {currency} from {payer} to {payee} for {}", terms.request)
                 }
@@ -349,7 +334,7 @@ impl Transfer {
                     until.as_millis()
                 ),
                 Purpose::Capture { hold, is_final } => {
-                    let rest = if is_final { "and let the rest go" } else { "and keep the rest" };
+                    let rest = if *is_final { "and let the rest go" } else { "and keep the rest" };
                     writeln!(
                         text,
                         "capture {amount} {currency} from {payer} to {payee} of hold {hold} {rest}"

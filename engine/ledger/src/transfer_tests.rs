@@ -16,7 +16,7 @@ fn original(n: u16, leg: u8) -> Original {
 #[test]
 fn the_fingerprint_tells_every_part_of_a_transfer() {
     let base = by_device(1, 1, &[pay(1, 2, 10, terms(1))]);
-    let first = base.first_leg();
+    let first = base.first;
     let until = NOW.plus_millis(1);
     let (hold, later) = (crate::bank::transfer_id(7), until.plus_millis(1));
     let others: Vec<Transfer> = [
@@ -58,7 +58,7 @@ fn the_fingerprint_tells_every_part_of_a_transfer() {
 fn a_repeat_may_come_from_another_phone_and_under_other_rules() {
     let base = by_device(1, 1, &[pay(1, 2, 10, terms(1))]);
     let other_phone = Authority::Device { account: account_id(1), device: device(99) };
-    let charged = by_device(1, 1, &[base.first_leg(), leg(2, 3, 1, Purpose::Fee)]);
+    let charged = by_device(1, 1, &[base.first, leg(2, 3, 1, Purpose::Fee)]);
     let limited = Transfer { is_account_limited: true, ..base.clone() };
     let signed = Transfer { signature: Some(Box::new(Signature([1; 64]))), ..base.clone() };
     for same in [Transfer { authority: other_phone, ..base.clone() }, charged, limited, signed] {

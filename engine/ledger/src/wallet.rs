@@ -245,7 +245,7 @@ impl Wallet {
                 self.books.requests.expect_payment(terms, leg.amount, is_last);
             }
         }
-        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.payer) {
+        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.first.payer) {
             self.spending.add(day, transfer.limited_amount());
         }
         self.assert_invariants();
@@ -280,7 +280,7 @@ impl Wallet {
                 self.books.requests.end_payment(terms, leg.amount, false);
             }
         }
-        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.payer) {
+        if let Some(day) = transfer.counted_on.filter(|_| id == transfer.first.payer) {
             self.spending.take_back(day, transfer.limited_amount());
         }
         self.assert_invariants();
@@ -473,7 +473,7 @@ impl Wallet {
         in_flight.growth = in_flight.growth.saturating_sub(part.growth()).max(0);
         self.posted.posted = self.posted.posted.saturating_add(part.change);
         let counted_on = transfer.counted_on.unwrap_or(Day::NEVER);
-        if id == transfer.payer && transfer.counted_on.is_some() {
+        if id == transfer.first.payer && transfer.counted_on.is_some() {
             self.posted.spending.add(counted_on, transfer.limited_amount());
         }
         for leg in transfer.legs() {

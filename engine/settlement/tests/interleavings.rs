@@ -215,7 +215,7 @@ fn back(
     let legs = settled.legs().enumerate().map(|(number, moved)| {
         let id = LegId { transfer: settled.id, leg: number as u8 };
         let purpose = purpose(Original { id, amount: moved.amount, at: *at });
-        (Leg { payer: moved.payee, payee: moved.payer, purpose, ..moved }, moved.purpose)
+        (Leg { payer: moved.payee, payee: moved.payer, purpose, ..*moved }, moved.purpose)
     });
     Some((legs.collect(), settled.clone()))
 }

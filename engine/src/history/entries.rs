@@ -63,8 +63,8 @@ pub(crate) fn opened_by(
     owner: impl Fn(WalletId) -> Option<AccountId>,
 ) -> Option<(OpeningName, Opening)> {
     match &record.event {
-        Event::TransferSettled(transfer) if !transfer.purpose.is_moving() => {
-            let opening = Opening { position, account: owner(transfer.payee)? };
+        Event::TransferSettled(transfer) if !transfer.first.purpose.is_moving() => {
+            let opening = Opening { position, account: owner(transfer.first.payee)? };
             Some((OpeningName::of_hold(transfer.id), opening))
         }
         Event::PaymentRequestOpened(request) if request.quote().is_none() => {

@@ -15,10 +15,10 @@ impl Engine {
     pub async fn hold(&self, party: Party, hold: TransferId) -> Result<HoldRecord, EngineError> {
         let placed = self.find_transfer(party, hold).await?.filter(|record| record.refusal.is_none());
         let placed = placed.ok_or(Refusal::HoldUnknown)?;
-        if !matches!(placed.transfer.purpose, Purpose::Hold { .. }) {
+        if !matches!(placed.transfer.first.purpose, Purpose::Hold { .. }) {
             return Err(Refusal::HoldUnknown.into());
         }
-        let state = self.router.hold(placed.transfer.payer, hold).await?;
+        let state = self.router.hold(placed.transfer.first.payer, hold).await?;
         Ok(HoldRecord { placed, state })
     }
 
@@ -31,12 +31,12 @@ impl Engine {
         let transfer = &known.placed.transfer;
         let is_payees = match party {
             Party::Operator => true,
-            Party::Account(account) => self.directory.owner(transfer.payee) == Some(account),
+            Party::Account(account) => self.directory.owner(transfer.first.payee) == Some(account),
         };
         if !is_payees {
             return Err(Refusal::HoldUnknown.into());
         }
-        self.command(Party::Operator, transfer.payer, WalletCommand::Release(hold)).await?;
+        self.command(Party::Operator, transfer.first.payer, WalletCommand::Release(hold)).await?;
         self.hold(party, hold).await
     }
 }

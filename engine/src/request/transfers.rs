@@ -106,7 +106,7 @@ impl Engine {
         }
         transfer.linked = linked.into();
         transfer.signature = Some(Box::new(order.signature));
-        transfer.is_account_limited = self.directory.is_limited(payer.account, transfer.currency);
+        transfer.is_account_limited = self.directory.is_limited(payer.account, transfer.first.currency);
         // Of a repeat it is not asked whether it could be paid now: it gets the answer it got.
         self.settle(transfer, || {
             for answered in &answered {
@@ -263,7 +263,7 @@ impl Engine {
             EngineError::TransferUnknown => Refusal::HoldUnknown.into(),
             other => other,
         })?;
-        let held = placed.transfer.first_leg();
+        let held = placed.transfer.first;
         if !matches!(held.purpose, Purpose::Hold { .. }) {
             return Err(Refusal::HoldUnknown.into());
         }
@@ -298,7 +298,7 @@ impl Engine {
             .filter(|(number, _)| order.leg.is_none_or(|asked| asked == *number))
             .find(|(_, leg)| is_refundable(leg) && self.may_act_for(mover, leg.payee));
         let (number, paid) = leg.ok_or(Refusal::NotRefundable)?;
-        let original = original(&record, number, &paid);
+        let original = original(&record, number, paid);
         let refund = Leg {
             payer: paid.payee,
             payee: paid.payer,
@@ -321,14 +321,14 @@ impl Engine {
     /// The transfer is not known, or is none that can be taken back; and as [`Engine::issue`].
     pub async fn reverse(&self, order: ReversalOrder) -> Result<TransferRecord, EngineError> {
         let record = self.settled(order.transfer).await?;
-        let reversed = |(number, leg): (u8, Leg)| {
+        let reversed = |(number, leg): (u8, &Leg)| {
             let is_reversible =
                 !matches!(leg.purpose, Purpose::Refund(_) | Purpose::Reversal(_) | Purpose::Hold { .. });
             is_reversible.then(|| Leg {
                 payer: leg.payee,
                 payee: leg.payer,
-                purpose: Purpose::Reversal(original(&record, number, &leg)),
-                ..leg
+                purpose: Purpose::Reversal(original(&record, number, leg)),
+                ..*leg
             })
         };
         let legs: Option<Vec<Leg>> = record.numbered_legs().map(reversed).collect();

@@ -72,7 +72,7 @@ fn each_of_a_batch_stands_for_itself() {
     assert_eq!((posted(&engine, a), posted(&engine, b)), (before.0 + 100 - 30 - 10, before.1 + 30));
     let record = engine.transfer(Party::Operator, orders[1].id).unwrap().unwrap();
     assert_eq!(
-        (record.position, record.transfer.purpose),
+        (record.position, record.transfer.first.purpose),
         (answers[1].as_ref().unwrap().position, Purpose::Adjustment)
     );
     assert!(transfers_told(&engine, &cafe).iter().any(|told| told.transfer.id == orders[1].id));

@@ -22,7 +22,7 @@ fn change(line: &StatementLine, wallet: WalletId) -> i64 {
         return 0;
     }
     let signed = |leg: &Leg| i64::try_from(leg.amount.get()).unwrap();
-    let of = |leg: Leg| if leg.payee == wallet { signed(&leg) } else { 0 } - if leg.payer == wallet { signed(&leg) } else { 0 };
+    let of = |leg: &Leg| if leg.payee == wallet { signed(leg) } else { 0 } - if leg.payer == wallet { signed(leg) } else { 0 };
     line.record.transfer.legs().map(of).sum()
 }
 

@@ -136,7 +136,7 @@ fn text(proven: &ProvenTransfer, origin: &str) -> String {
         text.push_str(&format!("reason     {reason}\n"));
     }
     for (number, leg) in transfer.legs().enumerate() {
-        text.push_str(&format!("leg {number:<6} {}\n", leg_text(&leg)));
+        text.push_str(&format!("leg {number:<6} {}\n", leg_text(leg)));
     }
     text
 }

@@ -227,7 +227,7 @@ fn first_leg_of(engine: &Engine, account: AccountId, record: &TransferRecord) ->
     let transfer = &record.transfer;
     let is_own = |wallet| engine.owner(wallet) == Some(account);
     let mut legs = transfer.legs();
-    legs.find(|leg| is_own(leg.payer) || is_own(leg.payee)).unwrap_or_else(|| transfer.first_leg())
+    legs.find(|leg| is_own(leg.payer) || is_own(leg.payee)).copied().unwrap_or(transfer.first)
 }
 
 /// A request as it is now; where its wallet has forgotten it, as it was when the event happened.

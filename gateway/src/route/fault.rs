@@ -33,7 +33,7 @@ pub(super) enum Short {
 
 /// Whose wallet has insufficient funds for a transfer; none where that is its payer's, or nobody's any more.
 pub(super) async fn short_of_funds(engine: &Engine, transfer: &Transfer) -> Option<Short> {
-    if is_short(engine, transfer, transfer.payer).await {
+    if is_short(engine, transfer, transfer.first.payer).await {
         return None;
     }
     for leg in &transfer.linked {

@@ -91,7 +91,7 @@ pub(super) async fn capture(
     let mover = mover(&asked.caller, None, new.signature)?;
     let party = asked.caller.party();
     let known = app.engine.hold(party, hold).await?;
-    if known.placed.transfer.currency != new.currency {
+    if known.placed.transfer.first.currency != new.currency {
         return Err(Problem::from(Refusal::PayeeCurrencyDiffers));
     }
     let is_final = new.r#final.unwrap_or(false);

@@ -40,8 +40,8 @@ enum HoldStatusView {
 impl HoldView {
     pub(crate) fn new(engine: &Engine, viewer: Party, hold: &HoldRecord) -> Result<Self, Problem> {
         let placed = &hold.placed.transfer;
-        let currency = known_currency(engine, placed.currency)?;
-        let (request, until) = match &placed.purpose {
+        let currency = known_currency(engine, placed.first.currency)?;
+        let (request, until) = match &placed.first.purpose {
             Purpose::Hold { terms, until } => (Some(terms.request), Some(*until)),
             _ => (None, None),
         };
@@ -55,14 +55,14 @@ impl HoldView {
         Ok(Self {
             id: placed.id,
             status,
-            amount: placed.amount,
+            amount: placed.first.amount,
             captured: hold.state.map(|state| state.captured),
             remaining: hold.state.map_or(0, |state| state.remaining()),
-            currency: placed.currency,
-            display: display(&currency, placed.amount),
-            payer: placed.payer,
-            payee: placed.payee,
-            payee_name: engine.owner_name(placed.payee),
+            currency: placed.first.currency,
+            display: display(&currency, placed.first.amount),
+            payer: placed.first.payer,
+            payee: placed.first.payee,
+            payee_name: engine.owner_name(placed.first.payee),
             request,
             expires_at: until.map(Instant),
             transfer: TransferView::new(engine, viewer, &hold.placed)?,

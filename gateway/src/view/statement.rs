@@ -29,7 +29,7 @@ pub(crate) fn movements(engine: &Engine, wallet: WalletId, line: &StatementLine)
     let mut reached = balance.saturating_sub(total.fold(0, i64::saturating_add));
     let mut lines = Vec::with_capacity(moving.len());
     for (number, leg, kind, direction) in moving {
-        reached = reached.saturating_add(change(&leg, direction));
+        reached = reached.saturating_add(change(leg, direction));
         let counterparty = if direction == Direction::Credit { leg.payer } else { leg.payee };
         lines.push(Line {
             position: record.position.get(),

@@ -166,11 +166,11 @@ impl TransferView {
         });
         let seen =
             record.numbered_legs().filter(|(_, leg)| sees_all || is_own(leg.payer) || is_own(leg.payee));
-        let seen: Vec<(u8, Leg)> = seen.collect();
+        let seen: Vec<(u8, &Leg)> = seen.collect();
         // Whoever has no part in it is not told that there is such a transfer.
         let (_, first) = seen.first().ok_or_else(Problem::transfer_unknown)?;
         let numbered =
-            |(number, leg): &(u8, Leg)| Ok(NumberedLeg { leg: *number, moved: LegView::new(engine, leg)? });
+            |(number, leg): &(u8, &Leg)| Ok(NumberedLeg { leg: *number, moved: LegView::new(engine, leg)? });
         Ok(Self {
             id: transfer.id,
             status: if refusal.is_some() { TransferStatus::Refused } else { TransferStatus::Settled },

@@ -125,11 +125,11 @@ impl Ledger {
         for leg in transfer.legs() {
             match leg.purpose {
                 Purpose::Hold { until, .. } => {
-                    self.holds.check_place(at, transfer, &leg, until)?;
+                    self.holds.check_place(at, transfer, leg, until)?;
                     self.set_aside(leg.payer, i128::from(leg.amount.get()));
                 }
                 Purpose::Capture { hold, is_final } => {
-                    let freed = self.holds.check_capture(at, &leg, hold, is_final)?;
+                    let freed = self.holds.check_capture(at, leg, hold, is_final)?;
                     self.set_aside(leg.payer, i128::from(leg.amount.get()).saturating_neg());
                     self.free(leg.payer, hold, freed, transfer.let_go)?;
                 }

@@ -25,15 +25,15 @@ impl Ledger {
         let count = transfer.legs().count();
         let beside_captures = transfer.legs().filter(|leg| leg.purpose != Purpose::Fee).count();
         if count > MAX_LEGS
-            || (transfer.legs().any(|leg| is_hold(&leg)) && count > 1)
-            || (transfer.legs().any(|leg| is_capture(&leg)) && beside_captures > 1)
+            || (transfer.legs().any(is_hold) && count > 1)
+            || (transfer.legs().any(is_capture) && beside_captures > 1)
         {
             return Err(Breach::TooManyLegs(transfer.id));
         }
         self.check_device(transfer)?;
         for leg in transfer.legs() {
-            self.check_wallets(transfer, &leg)?;
-            self.check_authority(transfer, &leg)?;
+            self.check_wallets(transfer, leg)?;
+            self.check_authority(transfer, leg)?;
         }
         let changes = changes_by(transfer);
         for (wallet, change) in &changes {
@@ -45,7 +45,7 @@ impl Ledger {
         for leg in transfer.legs() {
             if let Some(terms) = leg.purpose.terms() {
                 let is_paired = terms.till.is_some_and(|till| self.is_till_of(leg.payee, till));
-                self.requests.check_payment(at, transfer, &leg, terms, is_paired)?;
+                self.requests.check_payment(at, transfer, leg, terms, is_paired)?;
             }
         }
         self.check_limits(at, transfer)?;
@@ -99,7 +99,7 @@ impl Ledger {
             Purpose::Redemption => by_operator && payer != Owner::Issuer && payee == Owner::Issuer,
             // All legs that a person asks for are paid from one wallet: its limits and its account's are those that count.
             Purpose::Payment(_) | Purpose::Hold { .. } => {
-                is_word_of(payer) && among_accounts && payer != payee && leg.payer == transfer.payer
+                is_word_of(payer) && among_accounts && payer != payee && leg.payer == transfer.first.payer
             }
             Purpose::Capture { .. } => among_accounts && (by_operator || is_word_of(payee)),
             Purpose::Refund(_) => among_accounts && (by_operator || is_word_of(payer)),
@@ -123,15 +123,15 @@ impl Ledger {
         let is_reversal = |leg: &Leg| matches!(leg.purpose, Purpose::Reversal(_));
         let comes_back = |leg: &Leg| matches!(leg.purpose, Purpose::Refund(_) | Purpose::Reversal(_));
         let pays = (change.posted < 0 || change.free < 0)
-            && transfer.legs().any(|leg| leg.payer == id && !is_reversal(&leg));
-        let is_paid = transfer.legs().any(|leg| leg.payee == id && !comes_back(&leg));
+            && transfer.legs().any(|leg| leg.payer == id && !is_reversal(leg));
+        let is_paid = transfer.legs().any(|leg| leg.payee == id && !comes_back(leg));
         let lets_through = |status: &WalletStatus| match status {
             WalletStatus::Open => true,
             WalletStatus::Frozen => !pays,
             WalletStatus::FrozenBothWays => !pays && !is_paid,
             WalletStatus::Closed => false,
         };
-        let is_let_through = if id == transfer.payee {
+        let is_let_through = if id == transfer.first.payee {
             facts.status.latest().is_some_and(lets_through)
         } else {
             facts.status.lately(at).any(lets_through)

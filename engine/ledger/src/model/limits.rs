@@ -49,14 +49,14 @@ impl AccountLimits {
 impl Ledger {
     /// Whether what is paid stays within the limits, and is counted on the day that it is. Takes it in.
     pub(super) fn check_limits(&mut self, at: Timestamp, transfer: &Transfer) -> Result<(), Breach> {
-        let broken = || Breach::LimitBroken(transfer.id, transfer.payer);
+        let broken = || Breach::LimitBroken(transfer.id, transfer.first.payer);
         let amount = limited_amount(transfer);
         let day = match (transfer.counted_on, amount) {
             (Some(day), 1..) => day,
             (None, 0) if transfer.account_counted_on.is_none() => return Ok(()),
             _ => return Err(broken()),
         };
-        let facts = self.facts.get_mut(&transfer.payer).ok_or_else(broken)?;
+        let facts = self.facts.get_mut(&transfer.first.payer).ok_or_else(broken)?;
         if !facts.settings.ever().any(|settings| is_day_of(settings, day, at)) {
             return Err(broken());
         }
@@ -77,7 +77,7 @@ impl Ledger {
     ) -> Result<(), Breach> {
         let Authority::Device { account, .. } = transfer.authority else { return Ok(()) };
         let broken = Breach::AccountLimitBroken(transfer.id, account);
-        let key = (account, transfer.currency);
+        let key = (account, transfer.first.currency);
         let in_force = self.limits.limits.get(&key);
         if !transfer.is_account_limited {
             // Limits count what is paid since they were set.

@@ -47,7 +47,7 @@ impl History {
     }
 
     pub(super) fn add_settled(&mut self, at: Timestamp, transfer: &Transfer) {
-        let legs = transfer.legs().map(|leg| Moved::by(&leg)).collect();
+        let legs = transfer.legs().map(Moved::by).collect();
         self.transfers.insert(transfer.id, Settled { at, legs });
     }
 

@@ -113,7 +113,8 @@ impl Requests {
         let key = (leg.payee, terms.request);
         let broken = Err(Breach::RequestTermsBroken(terms.request));
         // At the last stop it was decided at this instant.
-        let decided_at = if leg.payee == transfer.payee { at } else { at.minus_millis(MAX_UNDER_WAY_MS) };
+        let decided_at =
+            if leg.payee == transfer.first.payee { at } else { at.minus_millis(MAX_UNDER_WAY_MS) };
         if terms.is_expired(decided_at) || terms.request.made_at() > at.plus_millis(MAX_ID_AHEAD_MS) {
             return broken;
         }
@@ -175,7 +176,7 @@ impl Requests {
             self.opened.get(&(leg.payee, terms.request)).filter(|opened| opened.terms == *terms)
         };
         let of = |purpose: Purpose| transfer.legs().filter(move |leg| leg.purpose == purpose);
-        let quotes = transfer.legs().filter_map(|leg| answered(&leg).and_then(quote_of));
+        let quotes = transfer.legs().filter_map(|leg| answered(leg).and_then(quote_of));
         let given = of(Purpose::Conversion).map(|leg| Quote {
             source: leg.payer,
             target: leg.payee,
@@ -186,7 +187,7 @@ impl Requests {
             return differ("a conversion");
         }
         for wallet in transfer.wallets() {
-            let said = transfer.legs().filter(|leg| leg.payee == wallet).filter_map(|leg| answered(&leg));
+            let said = transfer.legs().filter(|leg| leg.payee == wallet).filter_map(&answered);
             let said =
                 said.flat_map(|request| request.splits.iter()).map(|split| (split.wallet, split.amount));
             let passed_on = of(Purpose::Split).filter(|leg| leg.payer == wallet);

@@ -93,7 +93,7 @@ impl Tariff {
             let paid = || transfer.legs().filter(|leg| leg.payee == fee.payer && is_paid_for(leg));
             let taken =
                 transfer.legs().filter(|leg| leg.purpose == Purpose::Fee && leg.payer == fee.payer).count();
-            if taken > paid().count() || !paid().any(|leg| self.says(at, &leg, &fee)) {
+            if taken > paid().count() || !paid().any(|leg| self.says(at, leg, fee)) {
                 return Err(Breach::LegsDiffer(transfer.id, "a fee"));
             }
         }

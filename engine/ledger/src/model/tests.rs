@@ -359,7 +359,7 @@ fn change(event: &mut Event, damage: &Damage) {
     else {
         return;
     };
-    let mut legs: Vec<Leg> = transfer.legs().collect();
+    let mut legs: Vec<Leg> = transfer.legs().copied().collect();
     let changed = leg.get_mut(&mut legs);
     changed.amount = amount(*minor);
     if *is_payee {

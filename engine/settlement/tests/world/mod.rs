@@ -202,7 +202,7 @@ impl World {
     /// As the engine does, a payment counts toward limits of its account that are durable.
     pub(crate) fn set_out(&mut self, mut transfer: Transfer) {
         if let Authority::Device { account, .. } = transfer.authority
-            && transfer.purpose.is_limited()
+            && transfer.first.purpose.is_limited()
         {
             let limits = self.model.allowance(account, eur()).map(|known| known.snapshot().limits);
             transfer.is_account_limited |= limits.is_some_and(|limits| !limits.is_none());
