@@ -33,6 +33,8 @@ pub(crate) enum CheckpointTask {
     /// Take note that the journal reaches to here, by a block of transfers alone. They take up memory, and need not wait here
     /// while a checkpoint is written.
     Transfers(Position),
+    /// Write what there is enough of in the index.
+    Index,
     /// Write a last checkpoint and end.
     Stop,
 }
@@ -123,6 +125,7 @@ impl Checkpointer {
                     self.accounts.as_of = last;
                     is_due = true;
                 }
+                Ok(CheckpointTask::Index) => self.history.write_full()?,
                 Ok(CheckpointTask::Stop) | Err(RecvTimeoutError::Disconnected) => return self.checkpoint(),
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -20,10 +20,6 @@ use crate::heads::Heads;
 use crate::history::History;
 use crate::store::{StateBatch, StateTree, Store, StoreError, StoredState};
 
-/// How many records the index gathers before it is written: a store whose index is made again, such as a snapshot, has more of
-/// them than fit in memory.
-const MAX_GATHERED_RECORDS: u64 = 500_000;
-
 /// The state as of the last durable block.
 pub(crate) struct Recovered {
     pub(crate) tip: Tip,
@@ -87,7 +83,6 @@ struct Replaying {
     partitions: BTreeMap<u16, Position>,
     directory: Position,
     window_from: Position,
-    next_flush: Position,
 }
 
 impl Replaying {
@@ -139,14 +134,7 @@ impl Replaying {
             changed_fees: HashSet::new(),
             changed_rates: HashSet::new(),
         };
-        let next_flush = recovered.history.indexed_to().plus(MAX_GATHERED_RECORDS);
-        Self {
-            recovered,
-            partitions: stored.partitions,
-            directory: stored.directory,
-            window_from,
-            next_flush,
-        }
+        Self { recovered, partitions: stored.partitions, directory: stored.directory, window_from }
     }
 
     fn take(&mut self, block: Arc<Block>, admission: &Admission) -> Result<(), StartError> {
@@ -165,11 +153,9 @@ impl Replaying {
         let wallets = &self.recovered.wallets;
         self.recovered.heads.append(&block)?;
         let history = &self.recovered.history;
-        history.append(&block, &|wallet| account_of(wallets, wallet), |_, _| {})?;
         // Never ahead of the journal, which is on the disk, and a start that ends early leaves the next one less to gather.
-        if history.indexed_to() >= self.next_flush {
-            history.flush()?;
-            self.next_flush = history.indexed_to().plus(MAX_GATHERED_RECORDS);
+        if history.append(&block, &|wallet| account_of(wallets, wallet), None)? {
+            history.write_full()?;
         }
         Ok(())
     }

@@ -4,28 +4,36 @@ use quittance_journal::Position;
 
 use super::AuditError;
 use super::reading::Reading;
-use crate::store::{Entry, EntryCounts, HistoryTree};
+use crate::store::{EntryCounts, HistoryTree, Line};
 
 /// Every transfer is found by its id and by its references, is listed with the right balance for every wallet that has a part
-/// in it, and everything is listed for every account that is to be told of it. As far as the index reaches: the rest is
-/// gathered from the journal when the engine starts.
+/// in it, and with that told to the wallet's account; and everything else is listed for every account that is to be told of it.
+/// As far as the index reaches: the rest is gathered from the journal when the engine starts.
 pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Reading) -> Result<(), AuditError> {
     let mut expected = EntryCounts::default();
     for (wallet, lines) in &reading.lines {
-        let lines = up_to(lines, indexed_to);
+        let lines = up_to(lines, indexed_to, position_of_line);
         expected.lines += lines.len();
-        compare_entries(&tree.after(*wallet, Position::START, usize::MAX)?, lines)
+        compare_entries(&tree.lines_after(*wallet, Position::START, usize::MAX)?, lines, position_of_line)
+            .map_err(|position| differs(format!("wallet {wallet}"), position))?;
+        // The other way goes from value to value by other marks.
+        let mut backwards = tree.lines_before(*wallet, Position::new(u64::MAX), usize::MAX)?;
+        backwards.reverse();
+        compare_entries(&backwards, lines, position_of_line)
             .map_err(|position| differs(format!("wallet {wallet}"), position))?;
     }
     for (account, positions) in &reading.told {
-        let positions = up_to(positions, indexed_to);
+        let positions = up_to(positions, indexed_to, |position| *position);
         expected.told += positions.len();
-        compare_entries(&tree.after(*account, Position::START, usize::MAX)?, positions)
+        compare_entries(&tree.told_after(*account, Position::START, usize::MAX)?, positions, |p| *p)
             .map_err(|position| differs(format!("account {account}"), position))?;
     }
+    let id_key = tree.id_key()?;
     for (id, position) in reading.transfers.iter().filter(|(_, position)| *position <= indexed_to) {
         expected.ids += 1;
-        if tree.find(*id)? != Some(*position) {
+        // An id names one transfer, as the ledger has checked.
+        let is_it = |found| Ok::<_, AuditError>(found == *position);
+        if tree.find(id.made_at(), id_key.hash(*id), is_it)?.is_none() {
             return Err(differs(format!("transfer {id}"), *position));
         }
     }
@@ -36,11 +44,12 @@ pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Readin
         }
     }
     for (hash, positions) in &reading.references {
-        let positions = up_to(positions, indexed_to);
+        let positions = up_to(positions, indexed_to, |position| *position);
         expected.references += positions.len();
         let mut found = tree.by_reference(*hash, Position::new(u64::MAX), usize::MAX)?;
         found.reverse();
-        compare_entries(&found, positions).map_err(|position| differs("references".to_owned(), position))?;
+        compare_entries(&found, positions, |position| *position)
+            .map_err(|position| differs("references".to_owned(), position))?;
     }
     // All that should be there is, so one more is too many.
     if tree.count()? == expected {
@@ -50,19 +59,27 @@ pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Readin
     }
 }
 
-fn up_to<E: Entry>(entries: &[E], indexed_to: Position) -> &[E] {
-    let end = entries.partition_point(|entry| entry.position() <= indexed_to);
+const fn position_of_line(line: &Line) -> Position {
+    line.position
+}
+
+fn up_to<E>(entries: &[E], indexed_to: Position, position_of: impl Fn(&E) -> Position) -> &[E] {
+    let end = entries.partition_point(|entry| position_of(entry) <= indexed_to);
     entries.get(..end).unwrap_or(entries)
 }
 
 /// The first position at which the two differ.
-fn compare_entries<E: Entry + PartialEq>(found: &[E], expected: &[E]) -> Result<(), Position> {
+fn compare_entries<E: PartialEq>(
+    found: &[E],
+    expected: &[E],
+    position_of: impl Fn(&E) -> Position,
+) -> Result<(), Position> {
     if found == expected {
         return Ok(());
     }
     let same = found.iter().zip(expected).take_while(|(found, expected)| found == expected).count();
     let next = [found.get(same), expected.get(same)];
-    Err(next.into_iter().flatten().map(|entry| entry.position()).min().unwrap_or_default())
+    Err(next.into_iter().flatten().map(position_of).min().unwrap_or_default())
 }
 
 const fn differs(what: String, position: Position) -> AuditError {

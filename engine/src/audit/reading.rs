@@ -23,6 +23,7 @@ pub(super) struct Reading {
     pub(super) fees: BTreeMap<FeeScope, FeeRule>,
     pub(super) rates: BTreeMap<(CurrencyCode, CurrencyCode), Rate>,
     pub(super) lines: HashMap<WalletId, Vec<Line>>,
+    /// What accounts are told of beside their wallets' transfers.
     pub(super) told: HashMap<AccountId, Vec<Position>>,
     pub(super) transfers: Vec<(TransferId, Position)>,
     pub(super) openings: HashMap<OpeningName, Opening>,
@@ -56,11 +57,14 @@ impl Reading {
             Owner::Issuer => None,
         };
         let ended = ended_by(&record.event).and_then(|name| self.openings.get(&name));
-        for account in told_to(&record.event, ended, owner) {
-            self.told.entry(account).or_default().push(position);
-        }
+        let told = told_to(&record.event, ended, owner);
         self.openings.extend(opened_by(position, record, owner));
-        let Some(transfer) = transfer_of(&record.event) else { return };
+        let Some(transfer) = transfer_of(&record.event) else {
+            for account in told {
+                self.told.entry(account).or_default().push(position);
+            }
+            return;
+        };
         self.transfers.push((transfer.id, position));
         for hash in references_of(transfer) {
             self.references.entry(hash).or_default().push(position);

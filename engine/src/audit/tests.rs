@@ -15,7 +15,7 @@ use crate::config::EngineConfig;
 use crate::engine::Engine;
 use crate::keys::Keys;
 use crate::order::OperatorOrder;
-use crate::store::{HistoryBatch, Line, StateBatch};
+use crate::store::{HistoryBatch, Line, LinkedLine, StateBatch};
 
 fn transfer_id(n: u8) -> TransferId {
     let [_, _, a, b, c, d, e, f] = system_now().as_millis().to_be_bytes();
@@ -48,6 +48,27 @@ fn sound_store(folder: &Path) -> WalletSnapshot {
         }
         engine.wallet(crate::order::Party::Operator, wallet.id).await.unwrap()
     })
+}
+
+/// Writes a wallet's lines in the place of what the value has that begins with the first of them. The issuer's are written again:
+/// they may be in that value too.
+fn write_lines(store: &Store, wallet: WalletId, lines: &[Line]) {
+    let issuers = store.state().load().unwrap().currencies.into_values().map(|(_, issuer)| issuer);
+    let of_issuer = |issuer| {
+        let lines = store.history().lines_after(issuer, Position::START, 10).unwrap();
+        lines.into_iter().map(move |line| (issuer, line))
+    };
+    let mut all: Vec<_> = issuers.flat_map(of_issuer).collect();
+    all.extend(lines.iter().map(|line| (wallet, *line)));
+    all.sort_by_key(|(_, line)| line.position);
+    let mut last = std::collections::HashMap::new();
+    let link = |(wallet, line): (WalletId, Line)| {
+        let previous = last.insert(wallet, line.position).unwrap_or_default();
+        LinkedLine { wallet, line, previous }
+    };
+    let mut batch = HistoryBatch::default();
+    batch.lines(&all.into_iter().map(link).collect::<Vec<_>>());
+    store.history().write(batch).unwrap();
 }
 
 fn damaged(damage: impl FnOnce(&Store, WalletSnapshot)) -> AuditError {
@@ -110,15 +131,40 @@ fn a_checkpoint_that_is_ahead_of_the_journal_is_found() {
 #[test]
 fn a_notification_that_would_be_missed_is_found() {
     let error = damaged(|store, wallet| {
-        let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
-        let positions = store.history().after(account, Position::START, 10).unwrap();
-        assert_eq!(positions.len(), 3);
-        let mut batch = HistoryBatch::default();
-        batch.entries(account, &[positions[0], positions[2]]);
-        store.history().write(batch).unwrap();
+        let lines = store.history().lines_after(wallet.id, Position::START, 10).unwrap();
+        assert_eq!(lines.len(), 3);
+        write_lines(store, wallet.id, &[lines[0], lines[2]]);
     });
     assert!(
-        matches!(&error, AuditError::IndexDiffers { what, position } if what.starts_with("account") && position.get() == 6),
+        matches!(&error, AuditError::IndexDiffers { what, position } if what.starts_with("wallet") && position.get() == 6),
+        "{error}"
+    );
+}
+
+/// A wallet that was frozen is no transfer, so what its account is told of that is listed for itself.
+#[test]
+fn a_freezing_that_nobody_would_be_told_of_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let wallet = sound_store(folder.path());
+    let Owner::Account(account) = wallet.owner else { panic!("an account's wallet") };
+    let store = Store::open_existing(&path).unwrap();
+    append(&store, Event::WalletFrozen { wallet: wallet.id, both_ways: false });
+    drop(store);
+    let config = EngineConfig::new(path.clone(), "http://127.0.0.1:7400".parse().unwrap());
+    drop(Engine::start(config, Keys::load_or_create(&folder.path().join("keys")).unwrap()).unwrap());
+    audit(&path).unwrap();
+    let store = Store::open_existing(&path).unwrap();
+    let told = store.history().told_after(account, Position::START, 10).unwrap();
+    assert_eq!(told.len(), 1);
+    let mut batch = HistoryBatch::default();
+    // Under the key of the one that is there.
+    batch.told(account, &[told[0], told[0].next()]);
+    store.history().write(batch).unwrap();
+    drop(store);
+    let error = audit(&path).unwrap_err();
+    assert!(
+        matches!(&error, AuditError::IndexDiffers { what, .. } if what.starts_with("account")),
         "{error}"
     );
 }
@@ -126,12 +172,10 @@ fn a_notification_that_would_be_missed_is_found() {
 #[test]
 fn a_balance_that_would_be_shown_wrong_is_found() {
     let error = damaged(|store, wallet| {
-        let mut lines = store.history().after(wallet.id, Position::START, 10).unwrap();
+        let mut lines = store.history().lines_after(wallet.id, Position::START, 10).unwrap();
         assert_eq!(lines.iter().map(|line| line.balance).collect::<Vec<_>>(), [100, 200, 300]);
         lines[1] = Line { balance: 201, ..lines[1] };
-        let mut batch = HistoryBatch::default();
-        batch.entries(wallet.id, &lines);
-        store.history().write(batch).unwrap();
+        write_lines(store, wallet.id, &lines);
     });
     let AuditError::IndexDiffers { what, position } = error else { panic!("{error}") };
     assert!(what.starts_with("wallet") && position == Position::new(6), "{what} at {position}");
@@ -191,9 +235,7 @@ fn a_tree_of_blocks_that_would_prove_nothing_is_found() {
 #[test]
 fn what_is_listed_and_never_was_is_found() {
     let error = damaged(|store, _| {
-        let mut batch = HistoryBatch::default();
-        batch.entries(WalletId::from_bytes([9; 16]).unwrap(), &[line_at(5)]);
-        store.history().write(batch).unwrap();
+        write_lines(store, WalletId::from_bytes([9; 16]).unwrap(), &[line_at(5)]);
     });
     assert!(matches!(&error, AuditError::IndexDiffers { what, .. } if what.contains("not in")), "{error}");
 }

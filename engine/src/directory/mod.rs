@@ -155,6 +155,11 @@ impl Directory {
         })
     }
 
+    /// An account's wallets, closed ones too, and such as are not durable yet.
+    pub(crate) fn wallets_ever_of(&self, account: AccountId) -> Vec<WalletId> {
+        self.inner.read().register.wallets_of.get(&account).cloned().unwrap_or_default()
+    }
+
     pub(crate) fn paired_device(&self, id: DeviceId) -> Result<PairedDevice, Refusal> {
         self.inner.read().register.paired_device(id)
     }

@@ -1,42 +1,11 @@
 //! What the index says of a record: under whose name it is listed, and by what it is found. The audit asks the same of the
 //! whole journal.
 
-use std::collections::BTreeMap;
-
 use arrayvec::ArrayVec;
-use foldhash::HashMap;
 use quittance_journal::{Position, Record};
-use quittance_ledger::{AccountId, Event, MAX_LEGS, Transfer, TransferId, WalletId};
+use quittance_ledger::{AccountId, Event, MAX_LEGS, Transfer, WalletId};
 
-use crate::store::{Line, Opening, OpeningName, ReferenceHash, Subject};
-
-/// Entries that are not in the tree yet, in the order in which they came.
-#[derive(Debug, Default)]
-pub(crate) struct Entries {
-    pub(super) wallets: HashMap<WalletId, Vec<Line>>,
-    pub(super) accounts: HashMap<AccountId, Vec<Position>>,
-    pub(super) ids: HashMap<TransferId, Position>,
-    pub(super) openings: BTreeMap<OpeningName, Opening>,
-    pub(super) references: Vec<(ReferenceHash, Position)>,
-    pub(super) indexed_to: Position,
-}
-
-/// A subject whose entries are gathered.
-pub(crate) trait Listed: Subject {
-    fn listed(self, entries: &Entries) -> &[Self::Entry];
-}
-
-impl Listed for WalletId {
-    fn listed(self, entries: &Entries) -> &[Line] {
-        entries.wallets.get(&self).map_or(&[], Vec::as_slice)
-    }
-}
-
-impl Listed for AccountId {
-    fn listed(self, entries: &Entries) -> &[Position] {
-        entries.accounts.get(&self).map_or(&[], Vec::as_slice)
-    }
-}
+use crate::store::{Opening, OpeningName, ReferenceHash};
 
 /// The transfer that an event is about, settled or refused.
 pub(crate) const fn transfer_of(event: &Event) -> Option<&Transfer> {

@@ -7,26 +7,33 @@
 //! more than the page.
 
 mod entries;
+mod part;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 use parking_lot::{Mutex, RwLock};
 use quittance_journal::{Block, LogReader, Position, Record};
-use quittance_ledger::{AccountId, Event, Reference, Timestamp, TransferId, WalletId};
+use quittance_ledger::{AccountId, Event, Reference, Timestamp, TransferId, Wallet, WalletId};
 
 use crate::admission::Outcome;
 use crate::error::EngineError;
 use crate::happening::Happening;
 use crate::order::TransferRecord;
 use crate::store::{
-    Entry, HistoryBatch, HistoryTree, JournalReader, Line, Opening, OpeningName, ReferenceHash, StoreError,
+    HistoryTree, IdKey, JournalReader, Line, LinkedLine, Opening, OpeningName, ReferenceHash, StoreError,
 };
 
-use entries::{Entries, Listed, Told, change_of};
+use entries::change_of;
 pub(crate) use entries::{ended_by, opened_by, references_of, told_to, transfer_of};
+use part::Part;
+
+/// How many full parts may wait to be written before whoever fills the next one writes them: what bounds the memory they take
+/// where the checkpointer is busy.
+const MAX_FULL_PARTS: usize = 16;
 
 /// How many blocks are kept decoded, because what was just settled is what is asked for.
 const CACHED_BLOCKS: usize = 64;
@@ -47,27 +54,39 @@ pub enum Order {
 pub(crate) struct History {
     newest: RwLock<Newest>,
     tree: HistoryTree,
+    id_key: IdKey,
+    /// Held by whoever writes: parts are written in their order.
+    writing: Mutex<()>,
     journal: JournalReader,
     cache: Mutex<VecDeque<Arc<Block>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Newest {
-    gathering: Entries,
-    /// What is being written. Still read from here, until it is known to be in the tree.
-    writing: Arc<Entries>,
-    /// The last line of each wallet that took part in anything from the start to the last time that entries were written.
+    gathering: Part,
+    /// What is to be written, the oldest first. Still read from here, until it is known to be in the tree.
+    full: VecDeque<Arc<Part>>,
+    /// The last line of each wallet that was opened, or took part in anything, since the start. One that has none yet has it at
+    /// [`Position::START`].
     last_lines: HashMap<WalletId, Line>,
 }
 
+/// What a wallet has before its first line.
+const NO_LINE: Line = Line { position: Position::START, balance: 0, at: Timestamp::EPOCH };
+
+/// Told which account is told of which record.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(AccountId, Position);
+
 impl Newest {
-    /// From the older part to the newer. In the time between the writing and its end, the tree has the older part too.
-    fn parts(&self) -> [&Entries; 2] {
-        [&self.writing, &self.gathering]
+    /// From the oldest part to the newest. In the time between the writing and its end, the tree has the oldest too.
+    fn parts(&self) -> Vec<&Part> {
+        self.full.iter().map(AsRef::as_ref).chain([&self.gathering]).collect()
     }
 
-    fn entries<S: Listed>(&self, subject: S) -> impl DoubleEndedIterator<Item = S::Entry> + '_ {
-        self.parts().into_iter().flat_map(move |part| subject.listed(part)).copied()
+    /// A wallet's lines in memory, newest first, as long as they are wanted.
+    fn lines_while(&self, wallet: WalletId, is_wanted: impl Fn(&Line) -> bool) -> Vec<Line> {
+        let last = self.last_lines.get(&wallet).copied();
+        Part::walk_back(&self.parts(), wallet, last).take_while(is_wanted).collect()
     }
 
     fn opening(&self, name: OpeningName, tree: &HistoryTree) -> Result<Option<Opening>, StoreError> {
@@ -77,44 +96,66 @@ impl Newest {
         }
     }
 
-    /// Takes in a record, and says which accounts it is told to.
+    /// Takes in a record.
     fn append(
         &mut self,
         position: Position,
         record: &Record,
         owner: &dyn Fn(WalletId) -> Option<AccountId>,
+        tell: Option<Tell<'_>>,
         tree: &HistoryTree,
-    ) -> Result<Told, StoreError> {
+    ) -> Result<(), StoreError> {
         assert!(position > self.gathering.indexed_to, "the index goes forward");
-        let ended = ended_by(&record.event).map(|name| self.opening(name, tree)).transpose()?.flatten();
-        let told = told_to(&record.event, ended.as_ref(), owner);
         self.gathering.indexed_to = position;
         self.gathering.openings.extend(opened_by(position, record, owner));
-        for account in &told {
-            self.gathering.accounts.entry(*account).or_default().push(position);
+        let Some(transfer) = transfer_of(&record.event) else {
+            let ended = ended_by(&record.event).map(|name| self.opening(name, tree)).transpose()?.flatten();
+            let told = told_to(&record.event, ended.as_ref(), owner);
+            self.gathering.told.extend(told.iter().map(|account| (*account, position)));
+            if let Some(tell) = tell {
+                told.into_iter().for_each(|account| tell(account, position));
+            }
+            if let Some(opened) = Wallet::opened_by(&record.event) {
+                self.last_lines.insert(opened.id(), NO_LINE);
+            }
+            return Ok(());
+        };
+        if let Some(tell) = tell {
+            told_to(&record.event, None, owner).into_iter().for_each(|account| tell(account, position));
         }
-        let Some(transfer) = transfer_of(&record.event) else { return Ok(told) };
-        self.gathering.ids.insert(transfer.id, position);
+        self.gathering.ids.push((transfer.id, position));
         self.gathering.references.extend(references_of(transfer).into_iter().map(|hash| (hash, position)));
         for wallet in transfer.wallets() {
-            let lines = self.gathering.wallets.entry(wallet).or_default();
-            let before = match lines.last().or_else(|| self.last_lines.get(&wallet)) {
-                Some(line) => Some(*line),
-                None => tree.before(wallet, position, 1)?.pop(),
+            let last = match self.last_lines.entry(wallet) {
+                Entry::Occupied(last) => last.into_mut(),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(tree.lines_before(wallet, position, 1)?.pop().unwrap_or(NO_LINE))
+                }
             };
-            let (balance, at) = before.map_or((0, Timestamp::EPOCH), |line| (line.balance, line.at));
-            let balance = balance.saturating_add(change_of(&record.event, wallet));
-            lines.push(Line { position, balance, at: at.max(record.at) });
+            let before = *last;
+            let balance = before.balance.saturating_add(change_of(&record.event, wallet));
+            *last = Line { position, balance, at: before.at.max(record.at) };
+            self.gathering.lines.push(LinkedLine { wallet, line: *last, previous: before.position });
         }
-        Ok(told)
+        Ok(())
+    }
+
+    /// Puts what is gathered where it is written from.
+    fn close_part(&mut self) {
+        let next = Part::new(self.gathering.indexed_to);
+        self.full.push_back(Arc::new(std::mem::replace(&mut self.gathering, next)));
     }
 }
 
 impl History {
     pub(crate) fn open(tree: HistoryTree, journal: JournalReader) -> Result<Self, StoreError> {
-        let gathering = Entries { indexed_to: tree.indexed_to()?, ..Entries::default() };
-        let newest = Newest { gathering, ..Newest::default() };
-        Ok(Self { newest: RwLock::new(newest), tree, journal, cache: Mutex::default() })
+        let newest = Newest {
+            gathering: Part::new(tree.indexed_to()?),
+            full: VecDeque::new(),
+            last_lines: HashMap::default(),
+        };
+        let (id_key, newest) = (tree.id_key()?, RwLock::new(newest));
+        Ok(Self { newest, id_key, tree, writing: Mutex::default(), journal, cache: Mutex::default() })
     }
 
     /// Up to where the index reaches.
@@ -123,86 +164,145 @@ impl History {
     }
 
     /// Takes in a block, and calls `tell` with each account that is told of each of its records. What it takes in already is
-    /// passed over.
+    /// passed over. Says whether there is enough to be written.
     pub(crate) fn append(
         &self,
         block: &Arc<Block>,
         owner: &dyn Fn(WalletId) -> Option<AccountId>,
-        mut tell: impl FnMut(AccountId, Position),
-    ) -> Result<(), StoreError> {
+        mut tell: Option<Tell<'_>>,
+    ) -> Result<bool, StoreError> {
         let mut newest = self.newest.write();
-        let from = newest.gathering.indexed_to;
+        let (from, before) = (newest.gathering.indexed_to, newest.full.len());
         for (position, record) in block.positioned().filter(|(position, _)| *position > from) {
-            let told = newest.append(position, record, owner, &self.tree)?;
-            told.into_iter().for_each(|account| tell(account, position));
+            let tell: Option<Tell<'_>> = match &mut tell {
+                Some(tell) => Some(&mut **tell),
+                None => None,
+            };
+            newest.append(position, record, owner, tell, &self.tree)?;
+            if newest.gathering.is_full() {
+                newest.close_part();
+            }
         }
+        let full = newest.full.len();
         drop(newest);
         self.remember(block);
-        Ok(())
+        if full > MAX_FULL_PARTS {
+            self.write_full()?;
+        }
+        Ok(full > before)
     }
 
-    /// Writes the entries in memory to the tree.
+    /// Writes all that is in memory to the tree.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        let writing = {
+        {
             let mut newest = self.newest.write();
-            let indexed_to = newest.gathering.indexed_to;
-            let gathered =
-                std::mem::replace(&mut newest.gathering, Entries { indexed_to, ..Entries::default() });
-            let last = |(wallet, lines): (&WalletId, &Vec<Line>)| Some((*wallet, *lines.last()?));
-            newest.last_lines.extend(gathered.wallets.iter().filter_map(last));
-            newest.writing = Arc::new(gathered);
-            Arc::clone(&newest.writing)
-        };
-        let mut batch = HistoryBatch::default();
-        for (wallet, lines) in writing.wallets.iter().collect::<BTreeMap<_, _>>() {
-            batch.entries(*wallet, lines);
+            if !newest.gathering.is_empty() {
+                newest.close_part();
+            }
         }
-        for (account, positions) in writing.accounts.iter().collect::<BTreeMap<_, _>>() {
-            batch.entries(*account, positions);
-        }
-        let mut ids: Vec<_> = writing.ids.iter().map(|(id, position)| (*id, *position)).collect();
-        ids.sort_unstable();
-        batch.ids(&self.tree, &ids, writing.indexed_to)?;
-        writing.openings.iter().for_each(|(name, opening)| batch.opening(*name, opening));
-        batch.references(&self.tree, &writing.references)?;
-        batch.indexed_to(writing.indexed_to);
-        self.tree.write(batch)?;
-        self.newest.write().writing = Arc::default();
-        Ok(())
+        self.write_full()
     }
 
-    /// A subject's entries before `before`, newest first, at most `limit`.
-    pub(crate) fn before<S: Listed>(
+    /// Writes the parts that are full to the tree, each in one batch.
+    pub(crate) fn write_full(&self) -> Result<(), StoreError> {
+        let _writing = self.writing.lock();
+        loop {
+            let oldest = self.newest.read().full.front().map(Arc::clone);
+            let Some(part) = oldest else { return Ok(()) };
+            part.write(&self.tree, &self.id_key)?;
+            self.newest.write().full.pop_front();
+        }
+    }
+
+    /// A wallet's lines before `before`, newest first, at most `limit`.
+    pub(crate) fn lines_before(
         &self,
-        subject: S,
+        wallet: WalletId,
         before: Position,
         limit: usize,
-    ) -> Result<Vec<S::Entry>, StoreError> {
-        let mut found: Vec<_> = {
+    ) -> Result<Vec<Line>, StoreError> {
+        let mut found = {
             let newest = self.newest.read();
-            newest.entries(subject).rev().filter(|entry| entry.position() < before).take(limit).collect()
+            let parts = newest.parts();
+            let lines = Part::walk_back(&parts, wallet, newest.last_lines.get(&wallet).copied());
+            lines.filter(|line| line.position < before).take(limit).collect::<Vec<_>>()
         };
-        let oldest = found.last().map_or(before, |entry| entry.position());
-        found.extend(self.tree.before(subject, oldest, limit.saturating_sub(found.len()))?);
+        let oldest = found.last().map_or(before, |line| line.position);
+        found.extend(self.tree.lines_before(wallet, oldest, limit.saturating_sub(found.len()))?);
         Ok(found)
     }
 
-    /// A subject's entries after `after`, oldest first, at most `limit`.
-    pub(crate) fn after<S: Listed>(
+    /// A wallet's lines after `after`, oldest first, at most `limit`.
+    pub(crate) fn lines_after(
         &self,
-        subject: S,
+        wallet: WalletId,
         after: Position,
         limit: usize,
-    ) -> Result<Vec<S::Entry>, StoreError> {
+    ) -> Result<Vec<Line>, StoreError> {
         // The tree is read last: what leaves memory meanwhile is in it by then.
+        let in_memory = self.newest.read().lines_while(wallet, |line| line.position > after);
+        let mut found = self.tree.lines_after(wallet, after, limit)?;
+        let last = found.last().map_or(after, |line| line.position);
+        let room = limit.saturating_sub(found.len());
+        found.extend(in_memory.into_iter().rev().filter(|line| line.position > last).take(room));
+        Ok(found)
+    }
+
+    /// Positions of what an account is told of before `before`, newest first, at most `limit`. `wallets` gives the account's
+    /// wallets, closed ones too.
+    pub(crate) fn told_before(
+        &self,
+        account: AccountId,
+        wallets: impl FnOnce() -> Vec<WalletId>,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        // What comes while this reads would be there for one wallet and not for another. A wallet's first line comes after
+        // its opening was published, so the wallets are asked for after the end is known.
+        let before = before.min(self.indexed_to().next());
+        let mut found: Vec<_> = {
+            let newest = self.newest.read();
+            let in_memory = newest.parts().into_iter().rev().flat_map(|part| part.told.iter().rev());
+            let own = in_memory.filter(|(other, position)| *other == account && *position < before);
+            own.map(|(_, position)| *position).take(limit).collect()
+        };
+        let oldest = found.last().copied().unwrap_or(before);
+        found.extend(self.tree.told_before(account, oldest, limit.saturating_sub(found.len()))?);
+        for wallet in wallets() {
+            found.extend(self.lines_before(wallet, before, limit)?.iter().map(|line| line.position));
+        }
+        // Two of its wallets may have a part in one transfer.
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.dedup();
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// As [`History::told_before`], but after `after`, oldest first.
+    pub(crate) fn told_after(
+        &self,
+        account: AccountId,
+        wallets: impl FnOnce() -> Vec<WalletId>,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let end = self.indexed_to();
         let in_memory: Vec<_> = {
             let newest = self.newest.read();
-            newest.entries(subject).filter(|entry| entry.position() > after).take(limit).collect()
+            let in_memory = newest.parts().into_iter().flat_map(|part| &part.told);
+            let own = in_memory.filter(|(other, position)| *other == account && *position > after);
+            own.map(|(_, position)| *position).take(limit).collect()
         };
-        let mut found = self.tree.after(subject, after, limit)?;
-        let last = found.last().map_or(after, |entry| entry.position());
-        let room = limit.saturating_sub(found.len());
-        found.extend(in_memory.into_iter().filter(|entry| entry.position() > last).take(room));
+        let mut found = self.tree.told_after(account, after, limit)?;
+        found.extend(in_memory);
+        for wallet in wallets() {
+            found.extend(self.lines_after(wallet, after, limit)?.iter().map(|line| line.position));
+        }
+        found.retain(|position| *position <= end);
+        found.sort_unstable();
+        // Two of its wallets may have a part in one transfer.
+        found.dedup();
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -216,9 +316,9 @@ impl History {
     ) -> Result<Vec<Line>, StoreError> {
         let mut lines = match order {
             Order::OldestFirst => {
-                self.after(wallet, Position::new(range.start.get().saturating_sub(1)), limit)?
+                self.lines_after(wallet, Position::new(range.start.get().saturating_sub(1)), limit)?
             }
-            Order::NewestFirst => self.before(wallet, range.end, limit)?,
+            Order::NewestFirst => self.lines_before(wallet, range.end, limit)?,
         };
         lines.retain(|line| range.contains(&line.position));
         Ok(lines)
@@ -226,7 +326,7 @@ impl History {
 
     /// A wallet's posted balance before the record at `position`.
     pub(crate) fn balance_before(&self, wallet: WalletId, position: Position) -> Result<i64, StoreError> {
-        Ok(self.before(wallet, position, 1)?.pop().map_or(0, |line| line.balance))
+        Ok(self.lines_before(wallet, position, 1)?.pop().map_or(0, |line| line.balance))
     }
 
     /// The position of the first of a wallet's lines at or after an instant, as [`Line::at`] has it; where there is none, the
@@ -235,7 +335,8 @@ impl History {
     pub(crate) fn position_at(&self, wallet: WalletId, at: Timestamp) -> Result<Position, StoreError> {
         let (in_memory, next) = {
             let newest = self.newest.read();
-            (newest.entries(wallet).find(|line| line.at >= at), newest.gathering.indexed_to.next())
+            let since = newest.lines_while(wallet, |line| line.at >= at);
+            (since.last().copied(), newest.gathering.indexed_to.next())
         };
         let line = self.tree.first_since(wallet, at)?.or(in_memory);
         Ok(line.map_or(next, |line| line.position))
@@ -279,7 +380,7 @@ impl History {
     ) -> Result<Vec<Position>, StoreError> {
         let mut found: Vec<_> = {
             let newest = self.newest.read();
-            let in_memory = newest.parts().into_iter().flat_map(|part| &part.references).rev();
+            let in_memory = newest.parts().into_iter().rev().flat_map(|part| part.references.iter().rev());
             let same = in_memory.filter(|(other, position)| *other == hash && *position < before);
             same.map(|(_, position)| *position).take(limit).collect()
         };
@@ -289,9 +390,13 @@ impl History {
     }
 
     /// Where the transfer of this id is.
-    pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, StoreError> {
-        let in_memory = self.newest.read().parts().into_iter().find_map(|part| part.ids.get(&id).copied());
-        in_memory.map_or_else(|| self.tree.find(id), |position| Ok(Some(position)))
+    pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, EngineError> {
+        let in_memory = self.newest.read().parts().into_iter().find_map(|part| part.find(id));
+        if in_memory.is_some() {
+            return Ok(in_memory);
+        }
+        let is_it = |position| self.transfer_at(position).map(|record| record.transfer.id == id);
+        self.tree.find(id.made_at(), self.id_key.hash(id), is_it)
     }
 
     /// What was opened under a name.

@@ -63,12 +63,12 @@ impl Notifier {
     fn publish(&self, block: Arc<Block>) {
         // Most servers have followers; a load of transfers alone need not gather whom to wake.
         let mut parties = (!self.watchers.is_empty()).then(Parties::default);
-        if let Err(error) = self.index(&block, parties.as_mut()) {
+        let has_much_to_write = self.index(&block, parties.as_mut()).unwrap_or_else(|error| {
             // The journal has it, and a start gathers it again. Going on, some would never be told.
             tracing::error!(%error, "the index could not be read: stopping at once");
             eprintln!("quittance: the index could not be read: {error}; stopping at once");
             std::process::abort();
-        }
+        });
         self.directory.published(&block);
         self.tip.store(block.last().get(), Ordering::Release);
         for (position, record) in block.positioned() {
@@ -90,17 +90,21 @@ impl Notifier {
         };
         // Only ends when the checkpointer does, which is when the engine does.
         let _ = self.checkpointer.send(task);
+        if has_much_to_write {
+            let _ = self.checkpointer.send(CheckpointTask::Index);
+        }
     }
 
-    /// Takes a block into the index, and gathers whom it is told to.
-    fn index(&self, block: &Arc<Block>, mut parties: Option<&mut Parties>) -> Result<(), StoreError> {
+    /// Takes a block into the index, and gathers whom it is told to. Says whether there is enough of the index to be written.
+    fn index(&self, block: &Arc<Block>, parties: Option<&mut Parties>) -> Result<bool, StoreError> {
         self.heads.append(block)?;
-        self.directory.with_owners(|owner| {
-            self.history.append(block, owner, |account, position| {
-                if let Some(parties) = &mut parties {
-                    parties.insert(account, position);
-                }
-            })
+        self.directory.with_owners(|owner| match parties {
+            Some(parties) => self.history.append(
+                block,
+                owner,
+                Some(&mut |account, position| _ = parties.insert(account, position)),
+            ),
+            None => self.history.append(block, owner, None),
         })
     }
 }

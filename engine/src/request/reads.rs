@@ -73,7 +73,7 @@ impl Engine {
     ) -> Result<Vec<TransferRecord>, EngineError> {
         self.check_party(party, wallet)?;
         let before = before.unwrap_or(Position::new(u64::MAX));
-        let lines = self.history.before(wallet, before, limit)?;
+        let lines = self.history.lines_before(wallet, before, limit)?;
         lines.into_iter().map(|line| self.history.transfer_at(line.position)).collect()
     }
 
@@ -153,7 +153,8 @@ impl Engine {
         after: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Timestamp, Happening)>, EngineError> {
-        let positions = self.history.after(account, after, limit)?;
+        let wallets = || self.directory.wallets_ever_of(account);
+        let positions = self.history.told_after(account, wallets, after, limit)?;
         let event = |position| {
             let (at, happening) = self.history.happening_at(position)?;
             Ok((position, at, happening))
@@ -174,7 +175,8 @@ impl Engine {
     ) -> Result<(Vec<PaymentRequest>, Option<Position>), EngineError> {
         let mut found = Vec::new();
         let before = before.unwrap_or(Position::new(u64::MAX));
-        let positions = self.history.before(account, before, MAX_LOOKED_THROUGH)?;
+        let wallets = || self.directory.wallets_ever_of(account);
+        let positions = self.history.told_before(account, wallets, before, MAX_LOOKED_THROUGH)?;
         let is_all = positions.len() < MAX_LOOKED_THROUGH;
         let last = positions.last().copied();
         for (index, position) in positions.iter().copied().enumerate() {

@@ -3,35 +3,40 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `w` wallet, position of the first entry | the wallet's lines, rising: position, balance after it, instant, 24 bytes each |
-//! | `a` account, position of the first entry | positions of what the account is told of, rising, 8 bytes each |
-//! | `i`, 65 s of the ids' time, position up to which the index reached then, first id | ids and positions, 24 bytes each, in order of the ids |
+//! | `w` group of wallets, position of the first line | lines of the group's wallets, as `history/lines.rs` says |
+//! | `a` account, position of the first entry | positions of what the account is told of beside its wallets' lines, rising, 8 bytes each |
+//! | `i`, 65 s of the ids' time, position up to which the index reached then, first hash | hashes of ids and positions, 5 bytes each, in order of the hashes |
+//! | `k` | the key of the ids' hashes |
 //! | `o` name of an opening | its position and the account that is told of its end; few records open anything |
 //! | `x`, first byte of the hash, position of the first entry | hashes of references and positions, 16 bytes each, in order of the hashes |
 //! | `m` | the position up to which the index reaches |
 //!
-//! Numbers are big-endian. Entries are gathered for the length of a checkpoint, so that few, larger values are written.
+//! Numbers are big-endian. A stretch of the journal is written at a time, in one batch with the mark `m`: so a crash leaves
+//! whole stretches, and no batch is so large that it keeps others out of the database for long.
 
-use std::hash::Hash;
+mod lines;
 
 use quittance_journal::Position;
 use quittance_ledger::{AccountId, PaymentRequestId, Reference, Timestamp, TransferId, WalletId};
 
 use super::StoreError;
+pub(crate) use lines::{Group, LinkedLine};
+use lines::{Lines, Run};
 
 /// The most entries of one value.
 const MAX_ENTRIES_PER_VALUE: usize = 4_096;
 
 /// A value of references or ids with fewer entries is written once more with those that follow, so that a lookup does not find as
-/// many values as there were checkpoints. More would cost more to write than it saves to read.
+/// many values as there were writings. More would cost more to write than it saves to read.
 const FEW_ENTRIES: usize = 64;
 
 /// How many low bits of an id's millisecond are left out of its bucket.
 const BUCKET_BITS: u32 = 16;
 
-const ID_ENTRY_BYTES: usize = 24;
+const ID_ENTRY_BYTES: usize = 10;
 const OPENING_BYTES: usize = 24;
 const REFERENCE_ENTRY_BYTES: usize = 16;
+const TOLD_BYTES: usize = 8;
 
 /// A line of a wallet's statement: one of its transfers, settled or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,22 +49,13 @@ pub(crate) struct Line {
     pub(crate) at: Timestamp,
 }
 
-/// What a subject's values hold.
-pub(crate) trait Entry: Copy + 'static {
-    const BYTES: usize;
+/// What ids are hashed with. Clients choose ids, and must not be able to choose such as have one hash.
+#[derive(Clone, Copy)]
+pub(crate) struct IdKey([u8; 32]);
 
-    fn position(self) -> Position;
-    fn write(self, value: &mut Vec<u8>);
-    fn read(bytes: &[u8]) -> Option<Self>;
-}
-
-/// Whose entries are listed together.
-pub(crate) trait Subject: Copy + Eq + Ord + Hash + 'static {
-    const KIND: u8;
-    type Entry: Entry;
-
-    fn id(self) -> [u8; 16];
-}
+/// What stands in the index for an id. Others may have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct IdHash([u8; 5]);
 
 /// The name under which something is found that a later record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,7 +77,7 @@ pub(crate) struct ReferenceHash([u8; 8]);
 pub(crate) struct EntryCounts {
     /// Of wallets.
     pub(crate) lines: usize,
-    /// Of accounts.
+    /// Of accounts, beside their wallets' lines.
     pub(crate) told: usize,
     pub(crate) ids: usize,
     pub(crate) openings: usize,
@@ -96,61 +92,17 @@ pub(crate) struct HistoryTree(sled::Tree);
 #[derive(Debug, Default)]
 pub(crate) struct HistoryBatch(sled::Batch);
 
-impl Entry for Position {
-    const BYTES: usize = 8;
-
-    fn position(self) -> Position {
-        self
-    }
-
-    fn write(self, value: &mut Vec<u8>) {
-        value.extend_from_slice(&self.get().to_be_bytes());
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        Some(Self::new(u64::from_be_bytes(bytes.try_into().ok()?)))
+impl std::fmt::Debug for IdKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdKey")
     }
 }
 
-impl Entry for Line {
-    const BYTES: usize = 24;
-
-    fn position(self) -> Position {
-        self.position
-    }
-
-    fn write(self, value: &mut Vec<u8>) {
-        self.position.write(value);
-        value.extend_from_slice(&self.balance.to_be_bytes());
-        value.extend_from_slice(&self.at.as_millis().to_be_bytes());
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (position, rest) = bytes.split_first_chunk::<8>()?;
-        let (balance, at) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            position: Position::read(position)?,
-            balance: i64::from_be_bytes(*balance),
-            at: Timestamp::from_millis(u64::from_be_bytes(at.try_into().ok()?)),
-        })
-    }
-}
-
-impl Subject for WalletId {
-    const KIND: u8 = b'w';
-    type Entry = Line;
-
-    fn id(self) -> [u8; 16] {
-        self.to_bytes()
-    }
-}
-
-impl Subject for AccountId {
-    const KIND: u8 = b'a';
-    type Entry = Position;
-
-    fn id(self) -> [u8; 16] {
-        self.to_bytes()
+impl IdKey {
+    /// What stands for an id.
+    pub(crate) fn hash(&self, id: TransferId) -> IdHash {
+        let [a, b, c, d, e, ..] = *blake3::keyed_hash(&self.0, &id.to_bytes()).as_bytes();
+        IdHash([a, b, c, d, e])
     }
 }
 
@@ -202,96 +154,178 @@ impl HistoryTree {
         }
     }
 
-    /// A subject's entries before `before`, newest first, at most `limit`.
-    pub(crate) fn before<S: Subject>(
+    /// A wallet's lines before `before`, newest first, at most `limit`.
+    pub(crate) fn lines_before(
         &self,
-        subject: S,
+        wallet: WalletId,
         before: Position,
         limit: usize,
-    ) -> Result<Vec<S::Entry>, StoreError> {
+    ) -> Result<Vec<Line>, StoreError> {
+        self.lines_between(wallet, Position::START, before, limit)
+    }
+
+    /// A wallet's lines after `after` and before `before`, newest first, at most `limit`.
+    fn lines_between(
+        &self,
+        wallet: WalletId,
+        after: Position,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<Line>, StoreError> {
+        let group = Group::of(wallet);
         let mut found = Vec::new();
-        for entry in self.0.range(key(subject, Position::START)..key(subject, before)).rev() {
-            let (_, value) = entry?;
-            for entry in entries::<S::Entry>(&value).rev().filter(|entry| entry.position() < before) {
-                if found.len() == limit {
-                    return Ok(found);
-                }
-                found.push(entry);
+        let mut end = before;
+        while found.len() < limit && end > after {
+            let keys = line_key(group, Position::START)..line_key(group, end);
+            let Some((key, value)) = self.0.range(keys).next_back().transpose()? else { break };
+            let first = position_of_key(&key)?;
+            end = first;
+            let Some(Run { lines, previous }) = Lines::read(first, &value)?.of(wallet)? else { continue };
+            let wanted =
+                lines.into_iter().rev().filter(|line| line.position > after && line.position < before);
+            found.extend(wanted.take(limit.saturating_sub(found.len())));
+            if previous == Position::START {
+                break;
             }
+            // Values that have none of the wallet's are passed over.
+            end = previous.next();
         }
         Ok(found)
     }
 
-    /// A subject's entries after `after`, oldest first, at most `limit`.
-    pub(crate) fn after<S: Subject>(
+    /// A wallet's lines after `after`, oldest first, at most `limit`.
+    pub(crate) fn lines_after(
         &self,
-        subject: S,
+        wallet: WalletId,
         after: Position,
         limit: usize,
-    ) -> Result<Vec<S::Entry>, StoreError> {
-        // The value that `after` falls into begins at it or before it.
-        let from =
-            self.0.range(key(subject, Position::START)..=key(subject, after)).next_back().transpose()?;
-        let from = from.map_or_else(|| key(subject, after), |(key, _)| key.to_vec());
+    ) -> Result<Vec<Line>, StoreError> {
+        let group = Group::of(wallet);
         let mut found = Vec::new();
-        for entry in self.0.range(from..=key(subject, Position::new(u64::MAX))) {
-            let (_, value) = entry?;
-            for entry in entries::<S::Entry>(&value).filter(|entry| entry.position() > after) {
-                if found.len() == limit {
-                    return Ok(found);
-                }
-                found.push(entry);
+        let from = self.value_that_holds(line_key(group, Position::START), line_key(group, after))?;
+        for entry in self.0.range(from..=line_key(group, Position::new(u64::MAX))) {
+            if found.len() >= limit {
+                break;
             }
+            let (key, value) = entry?;
+            let Some(run) = Lines::read(position_of_key(&key)?, &value)?.of(wallet)? else { continue };
+            let wanted = run.lines.into_iter().filter(|line| line.position > after);
+            found.extend(wanted.take(limit.saturating_sub(found.len())));
         }
         Ok(found)
     }
 
     /// The first of a wallet's lines at or after an instant.
     pub(crate) fn first_since(&self, wallet: WalletId, at: Timestamp) -> Result<Option<Line>, StoreError> {
-        let begins_by = |position| {
-            let range = key(wallet, Position::START)..=key(wallet, Position::new(position));
-            let value = self.0.range(range).next_back().transpose()?;
-            Ok::<_, StoreError>(value.and_then(|(_, value)| entries::<Line>(&value).next()))
-        };
-        let Some(last) = begins_by(u64::MAX)? else { return Ok(None) };
-        // A value that begins at `early` or before it begins before the instant; one that begins at `late` or after it does not.
-        let (mut early, mut late) = (0, last.position.get().saturating_add(1));
-        while late - early > 1 {
-            let middle = early + (late - early) / 2;
-            match begins_by(middle)? {
-                Some(first) if first.at >= at => late = first.position.get(),
-                _ => early = middle,
+        let newest = self.lines_before(wallet, Position::new(u64::MAX), 1)?.pop();
+        let Some(mut first) = newest.filter(|line| line.at >= at) else { return Ok(None) };
+        // No line up to `early` is at the instant or after it.
+        let mut early = 0;
+        while first.position.get().saturating_sub(early) > 1 {
+            let middle = Position::new(early.midpoint(first.position.get()));
+            match self.lines_between(wallet, Position::new(early), middle.next(), 1)?.pop() {
+                Some(line) if line.at >= at => first = line,
+                _ => early = middle.get(),
             }
         }
-        let from = begins_by(early)?.map_or(Position::START, |first| first.position);
-        for entry in self.0.range(key(wallet, from)..=key(wallet, Position::new(u64::MAX))) {
-            let (_, value) = entry?;
-            if let Some(line) = entries::<Line>(&value).find(|line| line.at >= at) {
-                return Ok(Some(line));
+        Ok(Some(first))
+    }
+
+    /// Positions of what an account is told of beside its wallets' lines, before `before`, newest first, at most `limit`.
+    pub(crate) fn told_before(
+        &self,
+        account: AccountId,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let mut found = Vec::new();
+        for entry in self.0.range(told_key(account, Position::START)..told_key(account, before)).rev() {
+            if found.len() >= limit {
+                break;
             }
+            let (_, value) = entry?;
+            let wanted = positions(&value).rev().filter(|position| *position < before);
+            found.extend(wanted.take(limit.saturating_sub(found.len())));
+        }
+        Ok(found)
+    }
+
+    /// As [`HistoryTree::told_before`], but after `after`, oldest first.
+    pub(crate) fn told_after(
+        &self,
+        account: AccountId,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let mut found = Vec::new();
+        let from = self.value_that_holds(told_key(account, Position::START), told_key(account, after))?;
+        for entry in self.0.range(from..=told_key(account, Position::new(u64::MAX))) {
+            if found.len() >= limit {
+                break;
+            }
+            let (_, value) = entry?;
+            let wanted = positions(&value).filter(|position| *position > after);
+            found.extend(wanted.take(limit.saturating_sub(found.len())));
+        }
+        Ok(found)
+    }
+
+    /// The last key from `start` to `at`, both of one subject, or `at`: the value that a position falls into begins at it or
+    /// before it.
+    fn value_that_holds(&self, start: Vec<u8>, at: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let held = self.0.range(start..=at.clone()).next_back().transpose()?;
+        Ok(held.map_or(at, |(key, _)| key.to_vec()))
+    }
+
+    /// The key of the ids' hashes: made when it is first asked for.
+    pub(crate) fn id_key(&self) -> Result<IdKey, StoreError> {
+        let key = match self.0.get(b"k")? {
+            Some(key) => key,
+            None => {
+                let mut key = [0; 32];
+                getrandom::fill(&mut key).map_err(StoreError::Random)?;
+                self.0.insert(b"k", &key)?;
+                key.as_slice().into()
+            }
+        };
+        Ok(IdKey(key.as_ref().try_into().map_err(|_| StoreError::Unreadable("key"))?))
+    }
+
+    /// Where transfers are, made when `made_at` says, whose id has this hash; the newest writing's first, until `is_it` says yes.
+    pub(crate) fn find<E: From<StoreError>>(
+        &self,
+        made_at: Timestamp,
+        hash: IdHash,
+        mut is_it: impl FnMut(Position) -> Result<bool, E>,
+    ) -> Result<Option<Position>, E> {
+        let first = bucket_key(bucket(made_at));
+        let mut end = bucket_key(bucket(made_at).saturating_add(1));
+        // Of each writing, one value alone may have the hash, or that one and those before it where the hash begins it.
+        while let Some((last, _)) = self.last_between(&first, &end)? {
+            let writing =
+                last.get(..first.len().saturating_add(8)).ok_or(StoreError::Unreadable("id key"))?.to_vec();
+            let mut upto = [writing.as_slice(), &hash.0, &[u8::MAX; 5]].concat();
+            while let Some((key, value)) = self.last_between(&writing, &upto)? {
+                let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
+                let from = entries.partition_point(|entry| entry[..5] < hash.0[..]);
+                for entry in entries.iter().skip(from).take_while(|entry| entry[..5] == hash.0[..]) {
+                    let position = read_forty_bits(entry);
+                    if is_it(position)? {
+                        return Ok(Some(position));
+                    }
+                }
+                if from > 0 {
+                    break;
+                }
+                upto = key.to_vec();
+            }
+            end = writing;
         }
         Ok(None)
     }
 
-    /// Where the transfer of this id is.
-    pub(crate) fn find(&self, id: TransferId) -> Result<Option<Position>, StoreError> {
-        let wanted = id.to_bytes();
-        let first = bucket_key(bucket(id.made_at()));
-        let mut end = bucket_key(bucket(id.made_at()).saturating_add(1));
-        // From the newest writing of the index to the oldest: of each, one value alone may have the id.
-        while let Some((last, _)) = self.0.range(first.as_slice()..end.as_slice()).next_back().transpose()? {
-            let writing =
-                last.get(..first.len().saturating_add(8)).ok_or(StoreError::Unreadable("id key"))?;
-            let candidate = self.0.range(writing..=[writing, &wanted].concat().as_slice()).next_back();
-            if let Some((_, value)) = candidate.transpose()? {
-                let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
-                if let Ok(index) = entries.binary_search_by(|entry| entry[..16].cmp(&wanted)) {
-                    return entries.get(index).map(|entry| read_position(&entry[16..])).transpose();
-                }
-            }
-            end = writing.to_vec();
-        }
-        Ok(None)
+    fn last_between(&self, from: &[u8], end: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
+        Ok(self.0.range(from..end).next_back().transpose()?)
     }
 
     /// What was opened under this name.
@@ -335,12 +369,15 @@ impl HistoryTree {
         for entry in &self.0 {
             let (key, value) = entry?;
             let (count, bytes) = match key.first() {
-                Some(b'w') => (&mut counts.lines, Line::BYTES),
-                Some(b'a') => (&mut counts.told, Position::BYTES),
+                Some(b'w') => {
+                    counts.lines += Lines::read(position_of_key(&key)?, &value)?.count()?;
+                    continue;
+                }
+                Some(b'a') => (&mut counts.told, TOLD_BYTES),
                 Some(b'i') => (&mut counts.ids, ID_ENTRY_BYTES),
                 Some(b'o') => (&mut counts.openings, OPENING_BYTES),
                 Some(b'x') => (&mut counts.references, REFERENCE_ENTRY_BYTES),
-                Some(b'm') => continue,
+                Some(b'm' | b'k') => continue,
                 _ => return Err(StoreError::Unreadable("index key")),
             };
             *count += value.len() / bytes;
@@ -350,35 +387,60 @@ impl HistoryTree {
 }
 
 impl HistoryBatch {
-    /// A subject's next entries, rising.
-    pub(crate) fn entries<S: Subject>(&mut self, subject: S, entries: &[S::Entry]) {
-        for chunk in entries.chunks(MAX_ENTRIES_PER_VALUE) {
-            let Some(first) = chunk.first() else { continue };
-            let mut value = Vec::with_capacity(chunk.len().saturating_mul(S::Entry::BYTES));
-            chunk.iter().for_each(|entry| entry.write(&mut value));
-            self.0.insert(key(subject, first.position()), value);
+    /// Lines that come after all that the tree has, rising, with those of one record together.
+    pub(crate) fn lines(&mut self, lines: &[LinkedLine]) {
+        let mut grouped: Vec<_> =
+            lines.iter().zip(0_u32..).map(|(line, n)| (Group::of(line.wallet), n, line)).collect();
+        grouped.sort_unstable_by_key(|(group, n, _)| (*group, *n));
+        for of_group in grouped.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let mut rest = of_group;
+            while let Some((group, _, oldest)) = rest.first() {
+                // Lines of one record stay together, or two values might begin at one position.
+                let full =
+                    rest.get(MAX_ENTRIES_PER_VALUE).map_or(u64::MAX, |(.., line)| line.line.position.get());
+                let end = match rest.partition_point(|(.., line)| line.line.position.get() < full) {
+                    0 => rest.len(),
+                    end => end,
+                };
+                let (now, later) = rest.split_at(end);
+                let mut now: Vec<_> = now.iter().map(|(.., line)| *line).collect();
+                // Each wallet's stay in the order of their positions.
+                now.sort_by_key(|line| line.wallet);
+                let first = oldest.line.position;
+                self.0.insert(line_key(*group, first), lines::write(first, &now));
+                rest = later;
+            }
         }
     }
 
-    /// Ids and where they are, in order of the ids, of an index that reaches up to `indexed_to`.
+    /// What an account is told of next, beside lines of its wallets, rising.
+    pub(crate) fn told(&mut self, account: AccountId, told: &[Position]) {
+        for chunk in told.chunks(MAX_ENTRIES_PER_VALUE) {
+            let Some(first) = chunk.first() else { continue };
+            let value: Vec<u8> = chunk.iter().flat_map(|position| position.get().to_be_bytes()).collect();
+            self.0.insert(told_key(account, *first), value);
+        }
+    }
+
+    /// Ids, by when they were made and their hash, and where they are, of an index that reaches up to `indexed_to`.
     pub(crate) fn ids(
         &mut self,
         tree: &HistoryTree,
-        ids: &[(TransferId, Position)],
+        ids: impl IntoIterator<Item = (Timestamp, IdHash, Position)>,
         indexed_to: Position,
     ) -> Result<(), StoreError> {
-        let bucket = |id: TransferId| bucket(id.made_at());
-        for in_bucket in ids.chunk_by(|(a, _), (b, _)| bucket(*a) == bucket(*b)) {
-            let Some((id, _)) = in_bucket.first() else { continue };
-            let entry = |(id, position): &(TransferId, Position)| {
-                let mut entry = [0; ID_ENTRY_BYTES];
-                let bytes = id.to_bytes().into_iter().chain(position.get().to_be_bytes());
-                entry.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-                entry
-            };
-            let mut together: Vec<[u8; ID_ENTRY_BYTES]> = in_bucket.iter().map(entry).collect();
-            // Clients choose ids: many of one bucket must not come to as many values as there were checkpoints.
-            let last = tree.0.scan_prefix(bucket_key(bucket(*id))).next_back().transpose()?;
+        let entry = |(made_at, hash, position): (Timestamp, IdHash, Position)| {
+            let (IdHash([a, b, c, d, e]), [x, y, z, f, g, h, i, j]) = (hash, position.get().to_be_bytes());
+            assert_eq!([x, y, z], [0; 3], "a position has 40 bits");
+            (bucket(made_at), [a, b, c, d, e, f, g, h, i, j])
+        };
+        let mut ids: Vec<(u64, [u8; ID_ENTRY_BYTES])> = ids.into_iter().map(entry).collect();
+        ids.sort_unstable();
+        for in_bucket in ids.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some((bucket, _)) = in_bucket.first() else { continue };
+            let mut together: Vec<_> = in_bucket.iter().map(|(_, entry)| *entry).collect();
+            // Clients choose ids: many of one bucket must not come to as many values as there were writings.
+            let last = tree.0.scan_prefix(bucket_key(*bucket)).next_back().transpose()?;
             if let Some((key, value)) = last.filter(|(_, value)| value.len() < FEW_ENTRIES * ID_ENTRY_BYTES) {
                 self.0.remove(key);
                 together.extend_from_slice(value.as_chunks().0);
@@ -386,9 +448,10 @@ impl HistoryBatch {
             }
             for chunk in together.chunks(MAX_ENTRIES_PER_VALUE) {
                 let Some(first) = chunk.first() else { continue };
-                let mut key = bucket_key(bucket(*id));
-                indexed_to.write(&mut key);
-                key.extend_from_slice(&first[..16]);
+                let mut key = bucket_key(*bucket);
+                key.extend_from_slice(&indexed_to.get().to_be_bytes());
+                // The whole entry, or values that begin with one hash would have one key.
+                key.extend_from_slice(first);
                 self.0.insert(key, chunk.concat());
             }
         }
@@ -439,8 +502,18 @@ impl HistoryBatch {
     }
 }
 
-fn key<S: Subject>(subject: S, position: Position) -> Vec<u8> {
-    [&[S::KIND], subject.id().as_slice(), &position.get().to_be_bytes()].concat()
+fn line_key(group: Group, position: Position) -> Vec<u8> {
+    [&[b'w'], group.number().to_be_bytes().as_slice(), &position.get().to_be_bytes()].concat()
+}
+
+fn told_key(account: AccountId, position: Position) -> Vec<u8> {
+    [&[b'a'], account.to_bytes().as_slice(), &position.get().to_be_bytes()].concat()
+}
+
+/// The position that a key ends with.
+fn position_of_key(key: &[u8]) -> Result<Position, StoreError> {
+    let position = key.last_chunk::<8>().ok_or(StoreError::Unreadable("index key"))?;
+    Ok(Position::new(u64::from_be_bytes(*position)))
 }
 
 const fn bucket(made_at: Timestamp) -> u64 {
@@ -457,7 +530,7 @@ fn opening_key(name: OpeningName) -> Vec<u8> {
 
 fn reference_key(bucket: u8, position: Position) -> Vec<u8> {
     let mut key = vec![b'x', bucket];
-    position.write(&mut key);
+    key.extend_from_slice(&position.get().to_be_bytes());
     key
 }
 
@@ -467,8 +540,13 @@ fn sixteen(hasher: &blake3::Hasher) -> [u8; 16] {
     hash
 }
 
-fn entries<E: Entry>(value: &[u8]) -> impl DoubleEndedIterator<Item = E> + '_ {
-    value.chunks_exact(E::BYTES).filter_map(E::read)
+fn positions(value: &[u8]) -> impl DoubleEndedIterator<Item = Position> + '_ {
+    value.as_chunks().0.iter().map(|bytes| Position::new(u64::from_be_bytes(*bytes)))
+}
+
+const fn read_forty_bits(entry: &[u8; ID_ENTRY_BYTES]) -> Position {
+    let [_, _, _, _, _, a, b, c, d, e] = *entry;
+    Position::new(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
 }
 
 fn references(value: &[u8]) -> Vec<(ReferenceHash, Position)> {
@@ -480,7 +558,8 @@ fn references(value: &[u8]) -> Vec<(ReferenceHash, Position)> {
 }
 
 fn read_position(value: &[u8]) -> Result<Position, StoreError> {
-    Position::read(value).ok_or(StoreError::Unreadable("position"))
+    let position = value.try_into().map_err(|_| StoreError::Unreadable("position"))?;
+    Ok(Position::new(u64::from_be_bytes(position)))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::folder;
 
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
-    Entry, EntryCounts, HistoryBatch, HistoryTree, Line, Opening, OpeningName, ReferenceHash, Subject,
+    EntryCounts, HistoryBatch, HistoryTree, IdKey, Line, LinkedLine, Opening, OpeningName, ReferenceHash,
 };
 pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
@@ -119,6 +119,9 @@ pub enum StoreError {
          restore the store from a backup"
     )]
     EndMark(PathBuf),
+    /// The operating system has no random numbers.
+    #[error("no random numbers from the operating system: {0}")]
+    Random(getrandom::Error),
     /// The tree of blocks can't be used.
     #[error("{0}; if the store is damaged, restore it from a backup")]
     Heads(#[from] TreeError),
