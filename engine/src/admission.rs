@@ -6,15 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use foldhash::{HashMap, HashMapExt as _};
 use parking_lot::Mutex;
 use quittance_journal::{Position, Record};
-use quittance_ledger::{Claim, Event, Fingerprint, IdWindow, Refusal, Timestamp, Transfer, TransferId};
+use quittance_ledger::{Claim, Event, IdHash, IdWindow, Refusal, Timestamp, Transfer, TransferId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::order::{Moved, TransferRecord};
+use crate::store::IdKey;
 
 /// How many parts the memory of ids is split into, so that claims seldom meet.
 const STRIPES: usize = 64;
@@ -25,17 +25,13 @@ pub(crate) struct Admission {
     max_in_flight: usize,
     is_stopping: AtomicBool,
     stripes: Box<[Mutex<Stripe>]>,
+    id_key: IdKey,
 }
 
-#[derive(Debug)]
-struct Stripe {
-    window: IdWindow<Position>,
-    under_way: HashMap<TransferId, UnderWay>,
-}
+type Stripe = IdWindow<UnderWay>;
 
 #[derive(Debug)]
 struct UnderWay {
-    fingerprint: Fingerprint,
     first: Waiter,
     /// Those who asked for the same meanwhile.
     others: Vec<Waiter>,
@@ -87,8 +83,8 @@ pub(crate) enum Claimed {
     New(oneshot::Receiver<TransferRecord>),
     /// It is under way: wait for what comes of it.
     UnderWay(oneshot::Receiver<TransferRecord>),
-    /// It was finished before, at this position.
-    Done(Position),
+    /// It may have been finished before, at this position: see whether it is the one there, and if not, ask again without it.
+    Perhaps(Position),
 }
 
 impl Waiter {
@@ -109,14 +105,14 @@ impl Waiter {
 }
 
 impl Admission {
-    pub(crate) fn new(max_in_flight: usize, id_window_ms: u64, now: Timestamp) -> Self {
-        let stripe =
-            || Mutex::new(Stripe { window: IdWindow::new(id_window_ms, now), under_way: HashMap::new() });
+    pub(crate) fn new(max_in_flight: usize, id_window_ms: u64, now: Timestamp, id_key: IdKey) -> Self {
+        let stripe = || Mutex::new(IdWindow::new(id_window_ms, now));
         Self {
             slots: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             is_stopping: AtomicBool::new(false),
             stripes: std::iter::repeat_with(stripe).take(STRIPES).collect(),
+            id_key,
         }
     }
 
@@ -146,35 +142,37 @@ impl Admission {
         drop(drained);
     }
 
-    /// Takes a transfer's id, or finds what became of it. `check` is asked of new ones alone; where it says no, the id
-    /// stays free.
+    /// Takes a transfer's id, or finds what may have become of it. `check` is asked of new ones alone; where it says no, the id
+    /// stays free. `ruled_out` are positions that the transfer was found not to be at.
     pub(crate) fn claim(
         &self,
         transfer: &Transfer,
         now: Timestamp,
+        ruled_out: &[Position],
         check: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<Claimed, EngineError> {
         let (waiter, receiver) = oneshot::channel();
         let permit = || check().and_then(|()| self.permit()).map(Some);
-        Ok(match self.claim_for(transfer, now, Waiter::Alone(waiter), permit)? {
+        Ok(match self.claim_for(transfer, now, ruled_out, Waiter::Alone(waiter), permit)? {
             Claim::New => Claimed::New(receiver),
             Claim::Pending => Claimed::UnderWay(receiver),
-            Claim::Done(position) => Claimed::Done(position),
+            Claim::Perhaps(place) => Claimed::Perhaps(Position::new(place)),
         })
     }
 
-    /// As [`Admission::claim`], for the one of this number in a batch, which waits for it unless it was finished before.
+    /// As [`Admission::claim`], for the one of this number in a batch, which waits for it unless it may be finished.
     pub(crate) fn claim_in_batch(
         &self,
         transfer: &Transfer,
         now: Timestamp,
+        ruled_out: &[Position],
         batch: &Arc<Batch>,
         index: usize,
-    ) -> Result<Claim<Position>, EngineError> {
+    ) -> Result<Claim, EngineError> {
         // Before anybody can complete it.
         batch.expect();
         let waiter = Waiter::InBatch(Arc::clone(batch), index);
-        let claimed = self.claim_for(transfer, now, waiter, || Ok(None));
+        let claimed = self.claim_for(transfer, now, ruled_out, waiter, || Ok(None));
         if !matches!(claimed, Ok(Claim::New | Claim::Pending)) {
             batch.end_one();
         }
@@ -185,26 +183,26 @@ impl Admission {
         &self,
         transfer: &Transfer,
         now: Timestamp,
+        ruled_out: &[Position],
         waiter: Waiter,
         permit: impl FnOnce() -> Result<Option<OwnedSemaphorePermit>, EngineError>,
-    ) -> Result<Claim<Position>, EngineError> {
-        let fingerprint = transfer.fingerprint();
-        let mut guard = self.stripe(transfer.id).lock();
-        let stripe = &mut *guard;
-        let claim = stripe.window.claim(transfer.id, fingerprint, now)?;
+    ) -> Result<Claim, EngineError> {
+        let (hash, fingerprint) = (self.id_key.hash(transfer.id), transfer.fingerprint());
+        let ruled_out: Vec<_> = ruled_out.iter().map(|position| position.get()).collect();
+        let mut stripe = self.stripe(hash).lock();
+        let claim = stripe.claim(transfer.id, hash, fingerprint, now, &ruled_out)?;
         match claim {
-            Claim::Done(_) => {}
+            Claim::Perhaps(_) => {}
             Claim::Pending => {
-                if let Some(under_way) = stripe.under_way.get_mut(&transfer.id) {
+                if let Some(under_way) = stripe.waiting_mut(transfer.id) {
                     // Whoever went away need not be told.
                     under_way.others.retain(|waiter| !waiter.is_gone());
                     under_way.others.push(waiter);
                 }
             }
             Claim::New => {
-                let permit = permit().inspect_err(|_| stripe.window.abandon(transfer.id))?;
-                let under_way = UnderWay { fingerprint, first: waiter, others: Vec::new(), _permit: permit };
-                stripe.under_way.insert(transfer.id, under_way);
+                let under_way = UnderWay { first: waiter, others: Vec::new(), _permit: permit()? };
+                stripe.take(transfer.id, fingerprint, under_way);
             }
         }
         Ok(claim)
@@ -212,30 +210,33 @@ impl Admission {
 
     /// Remembers what became of a transfer, tells those who wait, and frees its slot. Also how recovery fills the memory.
     pub(crate) fn complete(&self, outcome: &Outcome<'_>) {
-        let transfer = outcome.transfer;
-        let under_way = {
-            let mut stripe = self.stripe(transfer.id).lock();
-            let under_way = stripe.under_way.remove(&transfer.id);
-            let known = under_way.as_ref().map(|under_way| under_way.fingerprint);
-            let fingerprint = known.unwrap_or_else(|| transfer.fingerprint());
-            stripe.window.complete(transfer.id, fingerprint, outcome.position);
-            under_way
-        };
+        let (id, place) = (outcome.transfer.id, outcome.position.get());
+        let hash = self.id_key.hash(id);
+        let under_way = self.stripe(hash).lock().complete(id, hash, place);
         if let Some(UnderWay { first, others, .. }) = under_way {
             first.tell(outcome);
             others.into_iter().for_each(|waiter| waiter.tell(outcome));
         }
     }
 
-    /// Where the journal has a transfer, if its id is remembered.
-    pub(crate) fn position_of(&self, id: TransferId) -> Option<Position> {
-        self.stripe(id).lock().window.outcome(id)
+    /// Fills the memory from the index.
+    pub(crate) fn restore(&self, slice: u64, hash: IdHash, position: Position) {
+        self.stripe(hash).lock().restore(slice, hash, position.get());
     }
 
-    fn stripe(&self, id: TransferId) -> &Mutex<Stripe> {
-        // The last byte of a time-ordered id is random in every client worth its name; a bad one only slows itself.
-        let [.., last] = id.to_bytes();
-        let index = usize::from(last) % STRIPES;
+    /// Where the journal may have a transfer, if its id is remembered.
+    pub(crate) fn positions_of(&self, id: TransferId) -> Vec<Position> {
+        let hash = self.id_key.hash(id);
+        self.stripe(hash).lock().places(id, hash).map(Position::new).collect()
+    }
+
+    fn stripe(&self, hash: IdHash) -> &Mutex<Stripe> {
+        let IdHash([first, ..]) = hash;
+        let index = usize::from(first) % STRIPES;
         self.stripes.get(index).unwrap_or_else(|| unreachable!("there are {STRIPES} stripes"))
     }
 }
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

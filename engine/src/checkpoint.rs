@@ -12,19 +12,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_journal::{Block, Position};
-use quittance_ledger::{Account, AccountId, Event, Timestamp};
+use quittance_ledger::{Account, AccountId, Event};
 
 use crate::actors::{Router, ShardCheckpoint};
-use crate::clock::Clock;
 use crate::heads::Heads;
 use crate::history::History;
 use crate::store::{StateBatch, StateTree, StoreError};
 
 /// How many blocks may wait for this thread before the notifier waits for it.
 pub(crate) const MAX_WAITING_BLOCKS: usize = 1_024;
-
-/// How far apart the marks are that say where the journal ended at what time.
-const TIME_MARK_INTERVAL_MS: u64 = 10 * 60 * 1_000;
 
 /// What the checkpointer is given to do.
 pub(crate) enum CheckpointTask {
@@ -44,10 +40,8 @@ pub(crate) struct Checkpointer {
     pub(crate) history: Arc<History>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) router: Arc<Router>,
-    pub(crate) clock: Arc<Clock>,
     pub(crate) accounts: ChangedAccounts,
     pub(crate) interval: Duration,
-    pub(crate) last_mark: Timestamp,
 }
 
 /// The accounts that changed durably since the last checkpoint. An account is read from the store when an event first
@@ -144,20 +138,8 @@ impl Checkpointer {
         }
         self.history.flush()?;
         self.heads.flush()?;
-        self.mark_time()?;
         self.accounts.write()?;
         self.state.sync()
-    }
-
-    fn mark_time(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        if now < self.last_mark.plus_millis(TIME_MARK_INTERVAL_MS) {
-            return Ok(());
-        }
-        self.last_mark = now;
-        let mut batch = StateBatch::default();
-        batch.time_mark(now, self.accounts.as_of)?;
-        self.state.write(batch)
     }
 }
 

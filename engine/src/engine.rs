@@ -90,7 +90,12 @@ impl Engine {
         let store = Store::open(&config.store)?;
         check_keys(&store, &keys)?;
         let now = system_now();
-        let admission = Arc::new(Admission::new(config.max_in_flight, config.id_window_ms, now));
+        let admission = Arc::new(Admission::new(
+            config.max_in_flight,
+            config.id_window_ms,
+            now,
+            store.history().id_key()?,
+        ));
         let recovered = recover(&store, config.id_window_ms, now, &admission)?;
         if recovered.latest > now.plus_millis(config.id_window_ms) {
             let ahead_secs = recovered.latest.as_secs().saturating_sub(now.as_secs());
@@ -98,8 +103,7 @@ impl Engine {
         }
         recovered.write_checkpoint(&store.state())?;
         store.sync()?;
-        let Recovered { tip, wallets, allowances, register, history, heads, latest, last_mark, .. } =
-            recovered;
+        let Recovered { tip, wallets, allowances, register, history, heads, latest, .. } = recovered;
         tracing::info!(position = %tip.position, wallets = wallets.len(), "the journal was read");
 
         let clock = Arc::new(Clock::new(latest));
@@ -135,10 +139,8 @@ impl Engine {
             history: Arc::clone(&history),
             heads: Arc::clone(&heads),
             router: Arc::clone(&router),
-            clock: Arc::clone(&clock),
             accounts: ChangedAccounts::new(store.state(), tip.position),
             interval: Duration::from_millis(config.checkpoint_interval_ms),
-            last_mark,
         };
         let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
         let threads = Threads { actors, committer, checkpointer, checkpoint_tasks };

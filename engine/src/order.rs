@@ -341,6 +341,15 @@ impl TransferRecord {
     pub fn numbered_legs(&self) -> impl Iterator<Item = (u8, &Leg)> {
         (0..=u8::MAX).zip(self.transfer.legs())
     }
+
+    /// Whether it is what became of a transfer that is asked for: false where that has another id.
+    pub(crate) fn answers(&self, asked: &Transfer) -> Result<bool, Refusal> {
+        if self.transfer.id != asked.id {
+            return Ok(false);
+        }
+        let is_same = self.transfer.fingerprint() == asked.fingerprint();
+        if is_same { Ok(true) } else { Err(Refusal::IdConflict) }
+    }
 }
 
 /// What proves a transfer.

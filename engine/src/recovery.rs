@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use quittance_journal::{Block, Position, ReplayError, Tip, replay};
 use quittance_ledger::{
-    AccountId, Allowance, BookEntry, Books, CurrencyCode, Event, FeeScope, MAX_ID_AHEAD_MS, Owner, Timestamp,
-    Wallet, WalletId,
+    AccountId, Allowance, BookEntry, Books, CurrencyCode, Event, FeeScope, Owner, Timestamp, Wallet, WalletId,
 };
 use quittance_settlement::Partition;
 
@@ -30,8 +29,6 @@ pub(crate) struct Recovered {
     pub(crate) heads: Heads,
     /// The latest instant that a replayed record names. The last block is always replayed.
     pub(crate) latest: Timestamp,
-    pub(crate) last_mark: Timestamp,
-    stale_marks: Vec<Timestamp>,
     changed_wallets: HashSet<WalletId>,
     changed_entries: HashSet<(WalletId, BookEntry)>,
     changed_allowances: HashSet<(AccountId, CurrencyCode)>,
@@ -39,8 +36,9 @@ pub(crate) struct Recovered {
     changed_rates: HashSet<(CurrencyCode, CurrencyCode)>,
 }
 
-/// Reads the state. Writes nothing but parts of the index, where that has to be made again. `admission` is given every transfer whose id may still be in the window of
-/// `id_window_ms`, so that it can be told from a new one.
+/// Reads the state. Writes nothing but parts of the index, where that has to be made again. `admission` is given every transfer
+/// whose id may still be in the window of `id_window_ms`, so that it can be told from a new one: from the index, and what comes
+/// after it from the journal.
 pub(crate) fn recover(
     store: &Store,
     id_window_ms: u64,
@@ -50,20 +48,18 @@ pub(crate) fn recover(
     let stored = store.state().load()?;
     let history = History::open(store.history(), store.journal_reader())?;
     let heads = Heads::open(store)?;
-    let window_opens = now.minus_millis(id_window_ms).minus_millis(MAX_ID_AHEAD_MS);
-    let newest_mark_before = stored.time_marks.range(..window_opens).next_back();
-    let window_from = newest_mark_before.map_or(Position::START, |(_, position)| *position);
-    let stale_marks =
-        newest_mark_before.map(|(at, _)| stored.time_marks.range(..*at).map(|(at, _)| *at).collect());
+    let ids_from = history.indexed_to();
+    store.history().ids_since(now.minus_millis(id_window_ms), |slice, hash, position| {
+        admission.restore(slice, hash, position);
+    })?;
     let kept: Vec<Position> = Partition::all()
         .map(|partition| stored.partition(partition))
         .chain([stored.directory, history.indexed_to(), heads.indexed_to()])
         .collect();
-    let oldest_needed = kept.iter().copied().chain([window_from]).min().unwrap_or(Position::START);
+    let oldest_needed = kept.iter().copied().min().unwrap_or(Position::START);
     let newest_kept = kept.iter().copied().max().unwrap_or(Position::START);
 
-    let mut replaying = Replaying::new(stored, history, heads, window_from, now);
-    replaying.recovered.stale_marks = stale_marks.unwrap_or_default();
+    let mut replaying = Replaying::new(stored, history, heads, ids_from);
     let tip =
         replay(&store.journal_reader(), oldest_needed, |block| replaying.take(Arc::new(block), admission))?;
     if tip.position < newest_kept {
@@ -82,20 +78,13 @@ struct Replaying {
     recovered: Recovered,
     partitions: BTreeMap<u16, Position>,
     directory: Position,
-    window_from: Position,
+    /// Up to where the index had the ids.
+    ids_from: Position,
 }
 
 impl Replaying {
-    fn new(
-        stored: StoredState,
-        history: History,
-        heads: Heads,
-        window_from: Position,
-        now: Timestamp,
-    ) -> Self {
+    fn new(stored: StoredState, history: History, heads: Heads, ids_from: Position) -> Self {
         let mut register = Register::default();
-        // One that a clock made which was ahead says nothing of when the next is due.
-        let last_mark = stored.time_marks.range(..=now).next_back().map_or(Timestamp::EPOCH, |(at, _)| *at);
         stored.accounts.into_values().for_each(|account| register.restore_account(account));
         for (currency, issuer) in stored.currencies.into_values() {
             register.restore_currency(currency, issuer);
@@ -126,15 +115,13 @@ impl Replaying {
             history,
             heads,
             latest: Timestamp::EPOCH,
-            last_mark,
-            stale_marks: Vec::new(),
             changed_wallets: HashSet::new(),
             changed_entries: HashSet::new(),
             changed_allowances: HashSet::new(),
             changed_fees: HashSet::new(),
             changed_rates: HashSet::new(),
         };
-        Self { recovered, partitions: stored.partitions, directory: stored.directory, window_from }
+        Self { recovered, partitions: stored.partitions, directory: stored.directory, ids_from }
     }
 
     fn take(&mut self, block: Arc<Block>, admission: &Admission) -> Result<(), StartError> {
@@ -144,7 +131,7 @@ impl Replaying {
             if position > self.directory {
                 self.recovered.apply_to_register(record.at, &record.event);
             }
-            if position > self.window_from
+            if position > self.ids_from
                 && let Some(outcome) = Outcome::of(position, record)
             {
                 admission.complete(&outcome);
@@ -246,7 +233,6 @@ impl Recovered {
             batch.partition(partition, self.tip.position)?;
         }
         batch.directory(self.tip.position)?;
-        self.stale_marks.iter().for_each(|at| batch.forget_time_mark(*at));
         state.write(batch)?;
         self.history.flush()?;
         self.heads.flush()

@@ -60,7 +60,7 @@ pub use request_book::{
     MAX_REQUEST_ID_AGE_MS, MAX_REQUESTS_PER_WALLET, MAX_STANDING_QUOTES_PER_ACCOUNT, RequestBook,
     RequestState, RequestStatus,
 };
-pub use retention::{Claim, IdWindow, MAX_ID_AHEAD_MS};
+pub use retention::{Claim, IdHash, IdWindow, MAX_ID_AHEAD_MS, Place, id_slice};
 pub use text::{Description, Name, Reference, Text, TextError};
 pub use time::Timestamp;
 pub use transfer::{

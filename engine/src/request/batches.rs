@@ -3,14 +3,28 @@
 use std::sync::Arc;
 
 use quittance_journal::Position;
-use quittance_ledger::{Authority, Claim, Leg, Transfer};
+use quittance_ledger::{Authority, Claim, Leg, Purpose, Transfer};
 
 use quittance_settlement::Message;
 
 use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::order::{MAX_BATCH, MoveOrder, Moved, TransferRecord};
+use crate::order::{MAX_BATCH, MoveOrder, Moved};
+
+/// A transfer of a batch that is asked for.
+struct Asked {
+    index: usize,
+    transfer: Transfer,
+    /// Positions of finished transfers that might have had its id, and have not.
+    ruled_out: Vec<Position>,
+}
+
+/// One that may be finished, and where.
+struct Perhaps {
+    asked: Asked,
+    position: Position,
+}
 
 impl Engine {
     /// Moves units as each order says, each for itself: one that is refused leaves the others be. Gives what came of each,
@@ -31,53 +45,85 @@ impl Engine {
         }
         let permit = self.admission.permits(u32::try_from(orders.len()).unwrap_or(u32::MAX))?;
         let (batch, all_known) = Batch::new(orders.len(), permit);
-        let now = self.clock.now();
-        let mut setting_out = Vec::with_capacity(orders.len());
-        let mut claims = Vec::with_capacity(orders.len());
+        let mut answers = Vec::with_capacity(orders.len());
+        let mut asked = Vec::with_capacity(orders.len());
         for (index, (order, purpose)) in orders.iter().zip(self.directory.purposes(orders)).enumerate() {
-            let claimed = purpose.map_err(EngineError::from).and_then(|purpose| {
-                let MoveOrder { id, payer, payee, amount, currency, reference } = *order;
-                let leg = Leg { payer, payee, amount, currency, purpose, reference };
-                let transfer = Transfer::new(id, Authority::Operator, leg);
-                let claim = self.admission.claim_in_batch(&transfer, now, &batch, index)?;
-                if claim == Claim::New {
-                    let first_visit = Message::first_visit(Box::new(transfer));
-                    setting_out.extend(first_visit.partition().map(|partition| (partition, first_visit)));
-                }
-                Ok(claim)
-            });
-            claims.push(claimed);
+            // What is under way is answered by the batch.
+            answers.push(purpose.as_ref().err().map(|refusal| Err(EngineError::from(*refusal))));
+            if let Ok(purpose) = purpose {
+                asked.push(Asked { index, transfer: transfer_of(order, purpose), ruled_out: Vec::new() });
+            }
         }
-        self.router.deliver_together(setting_out.into_iter());
+        while !asked.is_empty() {
+            let perhaps = self.claim_all(std::mem::take(&mut asked), &batch, &mut answers);
+            if perhaps.is_empty() {
+                break;
+            }
+            for (one, answer) in self.look_for(perhaps).await? {
+                match (answer.transpose(), answers.get_mut(one.index)) {
+                    (Some(answer), Some(place)) => *place = Some(answer),
+                    _ => asked.push(one),
+                }
+            }
+        }
         // Until here nobody could be told, however fast it went.
         batch.end_one();
         all_known.await.map_err(|_| EngineError::Stopping)?;
-        let mut repeats = self.records_of_repeats(&claims).await?.into_iter();
-        let answers = claims.into_iter().enumerate().map(|(index, claimed)| match claimed? {
-            Claim::New | Claim::Pending => batch.moved(index).ok_or(EngineError::Stopping),
-            Claim::Done(_) => repeats.next().unwrap_or(Err(EngineError::Stopping)),
-        });
-        Ok(answers.collect())
+        let moved = |index| batch.moved(index).ok_or(EngineError::Stopping);
+        let answers = answers.into_iter().enumerate();
+        Ok(answers.map(|(index, answer)| answer.unwrap_or_else(|| moved(index))).collect())
     }
 
-    /// What became of those that were finished before, in their order.
-    async fn records_of_repeats(
+    /// Sends those on their way that are new, and gives those that may be finished. What is an error is answered.
+    fn claim_all(
         &self,
-        claims: &[Result<Claim<Position>, EngineError>],
-    ) -> Result<Vec<Result<Moved, EngineError>>, EngineError> {
-        let done = |claimed: &Result<Claim<Position>, EngineError>| match claimed {
-            Ok(Claim::Done(position)) => Some(*position),
-            _ => None,
-        };
-        let positions: Vec<Position> = claims.iter().filter_map(done).collect();
-        if positions.is_empty() {
-            return Ok(Vec::new());
+        asked: Vec<Asked>,
+        batch: &Arc<Batch>,
+        answers: &mut [Option<Result<Moved, EngineError>>],
+    ) -> Vec<Perhaps> {
+        let now = self.clock.now();
+        let mut setting_out = Vec::with_capacity(asked.len());
+        let mut perhaps = Vec::new();
+        for one in asked {
+            match self.admission.claim_in_batch(&one.transfer, now, &one.ruled_out, batch, one.index) {
+                Ok(Claim::New) => {
+                    let first_visit = Message::first_visit(Box::new(one.transfer));
+                    setting_out.extend(first_visit.partition().map(|partition| (partition, first_visit)));
+                }
+                Ok(Claim::Pending) => {}
+                Ok(Claim::Perhaps(place)) => {
+                    perhaps.push(Perhaps { asked: one, position: Position::new(place) });
+                }
+                Err(error) => {
+                    if let Some(answer) = answers.get_mut(one.index) {
+                        *answer = Some(Err(error));
+                    }
+                }
+            }
         }
-        let history = Arc::clone(&self.history);
-        let moved = move |position| {
-            let TransferRecord { position, at, refusal, .. } = history.transfer_at(position)?;
-            Ok(Moved { position, at, refusal })
-        };
-        self.reading(move || positions.into_iter().map(moved).collect()).await
+        self.router.deliver_together(setting_out.into_iter());
+        perhaps
     }
+
+    /// Reads what may be the answers. Those that it is not know one position more that is another's.
+    async fn look_for(
+        &self,
+        perhaps: Vec<Perhaps>,
+    ) -> Result<Vec<(Asked, Result<Option<Moved>, EngineError>)>, EngineError> {
+        let history = Arc::clone(&self.history);
+        let look = move |Perhaps { mut asked, position }| {
+            let record = history.transfer_at(position).and_then(|record| {
+                let answers = record.answers(&asked.transfer)?;
+                Ok(answers.then_some(Moved { position, at: record.at, refusal: record.refusal }))
+            });
+            asked.ruled_out.push(position);
+            (asked, record)
+        };
+        self.reading(move || perhaps.into_iter().map(look).collect()).await
+    }
+}
+
+fn transfer_of(order: &MoveOrder, purpose: Purpose) -> Transfer {
+    let MoveOrder { id, payer, payee, amount, currency, reference } = *order;
+    Transfer::new(id, Authority::Operator, Leg { payer, payee, amount, currency, purpose, reference })
 }

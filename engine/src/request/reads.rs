@@ -218,9 +218,11 @@ fn record_of(
     history: &History,
     id: TransferId,
 ) -> Result<Option<TransferRecord>, EngineError> {
-    let position = match admission.position_of(id) {
-        Some(position) => Some(position),
-        None => history.find(id)?,
-    };
-    position.map(|position| history.transfer_at(position)).transpose()
+    for position in admission.positions_of(id) {
+        let record = history.transfer_at(position)?;
+        if record.transfer.id == id {
+            return Ok(Some(record));
+        }
+    }
+    history.find(id)?.map(|position| history.transfer_at(position)).transpose()
 }

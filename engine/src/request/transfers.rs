@@ -407,15 +407,23 @@ impl Engine {
         transfer: Transfer,
         check: impl FnOnce() -> Result<(), EngineError>,
     ) -> Result<TransferRecord, EngineError> {
-        let outcome = match self.admission.claim(&transfer, self.clock.now(), check)? {
-            Claimed::Done(position) => {
-                let history = Arc::clone(&self.history);
-                return self.reading(move || history.transfer_at(position)).await?;
-            }
-            Claimed::UnderWay(outcome) => outcome,
-            Claimed::New(outcome) => {
-                self.router.deliver(Message::first_visit(Box::new(transfer)), None);
-                outcome
+        let (mut check, mut ruled_out) = (Some(check), Vec::new());
+        let outcome = loop {
+            let check = || check.take().map_or(Ok(()), |check| check());
+            match self.admission.claim(&transfer, self.clock.now(), &ruled_out, check)? {
+                Claimed::Perhaps(position) => {
+                    let history = Arc::clone(&self.history);
+                    let record = self.reading(move || history.transfer_at(position)).await??;
+                    if record.answers(&transfer)? {
+                        return Ok(record);
+                    }
+                    ruled_out.push(position);
+                }
+                Claimed::UnderWay(outcome) => break outcome,
+                Claimed::New(outcome) => {
+                    self.router.deliver(Message::first_visit(Box::new(transfer)), None);
+                    break outcome;
+                }
             }
         };
         outcome.await.map_err(|_| EngineError::Stopping)

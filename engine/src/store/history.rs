@@ -17,7 +17,9 @@
 mod lines;
 
 use quittance_journal::Position;
-use quittance_ledger::{AccountId, PaymentRequestId, Reference, Timestamp, TransferId, WalletId};
+use quittance_ledger::{
+    AccountId, IdHash, PaymentRequestId, Reference, Timestamp, TransferId, WalletId, id_slice,
+};
 
 use super::StoreError;
 pub(crate) use lines::{Group, LinkedLine};
@@ -29,9 +31,6 @@ const MAX_ENTRIES_PER_VALUE: usize = 4_096;
 /// A value of references or ids with fewer entries is written once more with those that follow, so that a lookup does not find as
 /// many values as there were writings. More would cost more to write than it saves to read.
 const FEW_ENTRIES: usize = 64;
-
-/// How many low bits of an id's millisecond are left out of its bucket.
-const BUCKET_BITS: u32 = 16;
 
 const ID_ENTRY_BYTES: usize = 10;
 const OPENING_BYTES: usize = 24;
@@ -52,10 +51,6 @@ pub(crate) struct Line {
 /// What ids are hashed with. Clients choose ids, and must not be able to choose such as have one hash.
 #[derive(Clone, Copy)]
 pub(crate) struct IdKey([u8; 32]);
-
-/// What stands in the index for an id. Others may have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct IdHash([u8; 5]);
 
 /// The name under which something is found that a later record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +94,11 @@ impl std::fmt::Debug for IdKey {
 }
 
 impl IdKey {
+    #[cfg(test)]
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// What stands for an id.
     pub(crate) fn hash(&self, id: TransferId) -> IdHash {
         let [a, b, c, d, e, ..] = *blake3::keyed_hash(&self.0, &id.to_bytes()).as_bytes();
@@ -298,8 +298,8 @@ impl HistoryTree {
         hash: IdHash,
         mut is_it: impl FnMut(Position) -> Result<bool, E>,
     ) -> Result<Option<Position>, E> {
-        let first = bucket_key(bucket(made_at));
-        let mut end = bucket_key(bucket(made_at).saturating_add(1));
+        let first = bucket_key(id_slice(made_at));
+        let mut end = bucket_key(id_slice(made_at).saturating_add(1));
         // Of each writing, one value alone may have the hash, or that one and those before it where the hash begins it.
         while let Some((last, _)) = self.last_between(&first, &end)? {
             let writing =
@@ -322,6 +322,25 @@ impl HistoryTree {
             end = writing;
         }
         Ok(None)
+    }
+
+    /// Calls `take` with the slice of time, the hash and the position of each id that was made at `made_at` or later, or little
+    /// before.
+    pub(crate) fn ids_since(
+        &self,
+        made_at: Timestamp,
+        mut take: impl FnMut(u64, IdHash, Position),
+    ) -> Result<(), StoreError> {
+        for entry in self.0.range(bucket_key(id_slice(made_at))..=bucket_key(u64::MAX)) {
+            let (key, value) = entry?;
+            let slice = key.get(1..).and_then(|key| key.first_chunk().copied()).map(u64::from_be_bytes);
+            let slice = slice.ok_or(StoreError::Unreadable("id key"))?;
+            for entry in value.as_chunks::<ID_ENTRY_BYTES>().0 {
+                let [a, b, c, d, e, ..] = *entry;
+                take(slice, IdHash([a, b, c, d, e]), read_forty_bits(entry));
+            }
+        }
+        Ok(())
     }
 
     fn last_between(&self, from: &[u8], end: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
@@ -432,7 +451,7 @@ impl HistoryBatch {
         let entry = |(made_at, hash, position): (Timestamp, IdHash, Position)| {
             let (IdHash([a, b, c, d, e]), [x, y, z, f, g, h, i, j]) = (hash, position.get().to_be_bytes());
             assert_eq!([x, y, z], [0; 3], "a position has 40 bits");
-            (bucket(made_at), [a, b, c, d, e, f, g, h, i, j])
+            (id_slice(made_at), [a, b, c, d, e, f, g, h, i, j])
         };
         let mut ids: Vec<(u64, [u8; ID_ENTRY_BYTES])> = ids.into_iter().map(entry).collect();
         ids.sort_unstable();
@@ -503,21 +522,17 @@ impl HistoryBatch {
 }
 
 fn line_key(group: Group, position: Position) -> Vec<u8> {
-    [&[b'w'], group.number().to_be_bytes().as_slice(), &position.get().to_be_bytes()].concat()
+    [b"w".as_slice(), &group.number().to_be_bytes(), &position.get().to_be_bytes()].concat()
 }
 
 fn told_key(account: AccountId, position: Position) -> Vec<u8> {
-    [&[b'a'], account.to_bytes().as_slice(), &position.get().to_be_bytes()].concat()
+    [b"a".as_slice(), &account.to_bytes(), &position.get().to_be_bytes()].concat()
 }
 
 /// The position that a key ends with.
 fn position_of_key(key: &[u8]) -> Result<Position, StoreError> {
     let position = key.last_chunk::<8>().ok_or(StoreError::Unreadable("index key"))?;
     Ok(Position::new(u64::from_be_bytes(*position)))
-}
-
-const fn bucket(made_at: Timestamp) -> u64 {
-    made_at.as_millis() >> BUCKET_BITS
 }
 
 fn bucket_key(bucket: u64) -> Vec<u8> {

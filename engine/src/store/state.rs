@@ -13,7 +13,6 @@
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets, their books and limits are written |
 //! | `d` | the position as of which accounts, currencies, fees and rates are written |
-//! | `t` millisecond | the position of the journal's end at that time |
 //!
 //! Numbers in keys are big-endian, values are in postcard's encoding. None of it is ever ahead of the journal, and all of
 //! it can be made from the journal again.
@@ -25,7 +24,7 @@ use std::sync::Arc;
 use quittance_journal::Position;
 use quittance_ledger::{
     Account, AccountId, AllowanceSnapshot, BookEntry, Currency, CurrencyCode, EntryState, FeeRule, FeeScope,
-    LegId, PaymentRequestId, Rate, Timestamp, TransferId, WalletId, WalletSnapshot,
+    LegId, PaymentRequestId, Rate, TransferId, WalletId, WalletSnapshot,
 };
 use quittance_settlement::Partition;
 use serde::Serialize;
@@ -54,7 +53,6 @@ pub(crate) struct StoredState {
     /// By the partition's number. What is missing was never written.
     pub(crate) partitions: BTreeMap<u16, Position>,
     pub(crate) directory: Position,
-    pub(crate) time_marks: BTreeMap<Timestamp, Position>,
 }
 
 impl StoredState {
@@ -115,10 +113,6 @@ impl StateTree {
                     state.partitions.insert(number, decode("position", &value)?);
                 }
                 b'd' => state.directory = decode("position", &value)?,
-                b't' => {
-                    let millis = u64::from_be_bytes(rest.try_into().map_err(|_| bad_key())?);
-                    state.time_marks.insert(Timestamp::from_millis(millis), decode("position", &value)?);
-                }
                 _ => return Err(bad_key()),
             }
         }
@@ -198,14 +192,6 @@ impl StateBatch {
 
     pub(crate) fn directory(&mut self, as_of: Position) -> Result<(), StoreError> {
         self.put(key(b'd', &[]), &as_of)
-    }
-
-    pub(crate) fn time_mark(&mut self, at: Timestamp, end: Position) -> Result<(), StoreError> {
-        self.put(key(b't', &[&at.as_millis().to_be_bytes()]), &end)
-    }
-
-    pub(crate) fn forget_time_mark(&mut self, at: Timestamp) {
-        self.0.remove(key(b't', &[&at.as_millis().to_be_bytes()]));
     }
 
     fn put(&mut self, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
