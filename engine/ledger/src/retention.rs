@@ -243,7 +243,7 @@ mod tests {
         }
 
         fn hash(&self, id: TransferId) -> IdHash {
-            IdHash([0, 0, 0, 0, id.to_bytes()[15] % self.hashes])
+            IdHash([0, 0, 0, 0, id.to_bytes()[15].checked_rem(self.hashes).unwrap()])
         }
 
         fn claim(
