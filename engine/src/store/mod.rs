@@ -229,6 +229,8 @@ impl Store {
         folder::create(&journal, 0o700).map_err(|error| io(&journal, error))?;
         let segments = Arc::new(Segments::open(&journal).map_err(|error| io(&journal, error))?);
         check_end(&path.join(END_FILE), &segments)?;
+        // Before anything is made of it: no checkpoint may ever be ahead of the journal.
+        segments.sync().map_err(|error| io(&journal, error))?;
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;

@@ -125,6 +125,16 @@ impl Segments {
         self.state.read().tip
     }
 
+    /// Makes durable what was found: a process that was killed may have left blocks that are in the system's cache alone.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let state = self.state.read();
+        // All before the last two were made durable when the next began.
+        for segment in state.segments.iter().rev().take(2) {
+            File::open(path_of(&self.folder, segment.first))?.sync_all()?;
+        }
+        Ok(())
+    }
+
     /// Whether the segment that the next block belongs to is the last one.
     pub(super) fn ends_with_the_last_segment(&self) -> bool {
         let state = self.state.read();
