@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "quittance-statement",
         ],
     ),
+    ("quittance-instructions", &["quittance-journal", "quittance-ledger", "quittance-settlement"]),
     ("quittance-journal", &["quittance-ledger"]),
     ("quittance-ledger", &[]),
     ("quittance-settlement", &["quittance-ledger"]),

@@ -203,8 +203,6 @@ fn slices(body: &[u8], count: u32) -> Option<Vec<&[u8]>> {
 pub(crate) struct BlockWriter {
     /// The block's bytes; its header is filled in at its end.
     bytes: Vec<u8>,
-    /// The bytes of the record that is being added.
-    encoded: Vec<u8>,
     records: Vec<Record>,
     leaves: Vec<NodeHash>,
 }
@@ -225,12 +223,15 @@ impl BlockWriter {
         if self.records.is_empty() {
             self.bytes.resize(BODY_AT, 0);
         }
-        self.encoded.clear();
-        record.encode_to(&mut self.encoded)?;
-        assert!(self.encoded.len() <= MAX_RECORD_BYTES, "an event is bounded by the texts in it");
-        self.bytes.extend_from_slice(&(self.encoded.len() as u16).to_le_bytes());
-        self.bytes.extend_from_slice(&self.encoded);
-        self.leaves.push(record_leaf(&self.encoded));
+        // Encoded where it stays: its length is filled in when it is known.
+        let length_at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+        record.encode_to(&mut self.bytes)?;
+        let written = self.bytes.get_mut(length_at..).and_then(<[u8]>::split_first_chunk_mut);
+        let Some((length, encoded)) = written else { unreachable!("encoding only adds to the bytes") };
+        assert!(encoded.len() <= MAX_RECORD_BYTES, "an event is bounded by the texts in it");
+        *length = (encoded.len() as u16).to_le_bytes();
+        self.leaves.push(record_leaf(encoded));
         self.records.push(record);
         Ok(())
     }
