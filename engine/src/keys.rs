@@ -53,6 +53,13 @@ pub enum KeyError {
     Random(getrandom::Error),
 }
 
+/// A key that is kept beside what it is for, and is no secret of the server's.
+pub(crate) fn random_key() -> Result<[u8; 32], KeyError> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(KeyError::Random)?;
+    Ok(key)
+}
+
 /// The keys of a server.
 pub struct Keys {
     folder: PathBuf,

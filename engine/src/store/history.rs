@@ -22,6 +22,7 @@ use quittance_ledger::{
 };
 
 use super::StoreError;
+use crate::keys::random_key;
 pub(crate) use lines::{Group, LinkedLine};
 use lines::{Lines, Run};
 
@@ -282,8 +283,7 @@ impl HistoryTree {
         let key = match self.0.get(b"k")? {
             Some(key) => key,
             None => {
-                let mut key = [0; 32];
-                getrandom::fill(&mut key).map_err(StoreError::Random)?;
+                let key = random_key().map_err(Box::new)?;
                 self.0.insert(b"k", &key)?;
                 key.as_slice().into()
             }

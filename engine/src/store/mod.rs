@@ -26,6 +26,7 @@ use segments::Segments;
 use tempfile::TempDir;
 
 use crate::folder;
+use crate::keys::KeyError;
 
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
@@ -119,9 +120,9 @@ pub enum StoreError {
          restore the store from a backup"
     )]
     EndMark(PathBuf),
-    /// The operating system has no random numbers.
-    #[error("no random numbers from the operating system: {0}")]
-    Random(getrandom::Error),
+    /// The key of the index could not be made.
+    #[error(transparent)]
+    Key(#[from] Box<KeyError>),
     /// The tree of blocks can't be used.
     #[error("{0}; if the store is damaged, restore it from a backup")]
     Heads(#[from] TreeError),

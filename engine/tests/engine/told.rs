@@ -89,9 +89,10 @@ fn holds_that_end_while_the_engine_stops_are_not_lost() {
     audit(&folder.path().join("store")).unwrap();
     let engine = start(EngineConfig { max_in_flight: 1, ..config(folder.path()) }, folder.path());
     let mut patience = 400;
-    while balances(&engine, payer.wallet) != (5_000, 0) {
+    // What is durable is posted by a shard and told by the notifier, each when it comes to it.
+    while balances(&engine, payer.wallet) != (5_000, 0) || told(&engine, &payee).len() < 30 {
         patience -= 1;
-        assert!(patience > 0, "{:?}", balances(&engine, payer.wallet));
+        assert!(patience > 0, "{:?}, {}", balances(&engine, payer.wallet), told(&engine, &payee).len());
         thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(told(&engine, &payee).len(), 30);
