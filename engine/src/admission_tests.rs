@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::keys::Keys;
 use crate::order::{MoveOrder, OperatorOrder, Party};
 
-const KEY: [u8; 32] = [7; 32];
+const KEY: [u8; 16] = [7; 16];
 
 fn id(n: u8) -> TransferId {
     let [_, _, a, b, c, d, e, f] = system_now().as_millis().to_be_bytes();

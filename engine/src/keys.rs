@@ -54,8 +54,8 @@ pub enum KeyError {
 }
 
 /// A key that is kept beside what it is for, and is no secret of the server's.
-pub(crate) fn random_key() -> Result<[u8; 32], KeyError> {
-    let mut key = [0; 32];
+pub(crate) fn random_key<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut key = [0; N];
     getrandom::fill(&mut key).map_err(KeyError::Random)?;
     Ok(key)
 }

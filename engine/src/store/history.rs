@@ -20,6 +20,7 @@ use quittance_journal::Position;
 use quittance_ledger::{
     AccountId, IdHash, PaymentRequestId, Reference, Timestamp, TransferId, WalletId, id_slice,
 };
+use siphasher::sip::SipHasher13;
 
 use super::StoreError;
 use crate::keys::random_key;
@@ -51,7 +52,7 @@ pub(crate) struct Line {
 
 /// What ids are hashed with. Clients choose ids, and must not be able to choose such as have one hash.
 #[derive(Clone, Copy)]
-pub(crate) struct IdKey([u8; 32]);
+pub(crate) struct IdKey([u8; 16]);
 
 /// The name under which something is found that a later record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,13 +97,13 @@ impl std::fmt::Debug for IdKey {
 
 impl IdKey {
     #[cfg(test)]
-    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     /// What stands for an id.
     pub(crate) fn hash(&self, id: TransferId) -> IdHash {
-        let [a, b, c, d, e, ..] = *blake3::keyed_hash(&self.0, &id.to_bytes()).as_bytes();
+        let [a, b, c, d, e, ..] = SipHasher13::new_with_key(&self.0).hash(&id.to_bytes()).to_be_bytes();
         IdHash([a, b, c, d, e])
     }
 }
@@ -283,7 +284,7 @@ impl HistoryTree {
         let key = match self.0.get(b"k")? {
             Some(key) => key,
             None => {
-                let key = random_key().map_err(Box::new)?;
+                let key: [u8; 16] = random_key().map_err(Box::new)?;
                 self.0.insert(b"k", &key)?;
                 key.as_slice().into()
             }

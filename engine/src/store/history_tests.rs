@@ -23,7 +23,7 @@ fn numbered(number: u64) -> TransferId {
 
 /// As the engine hashes them.
 fn hash(id: TransferId) -> IdHash {
-    IdKey([7; 32]).hash(id)
+    IdKey([7; 16]).hash(id)
 }
 
 fn write_ids(
