@@ -11,7 +11,7 @@ use quittance_ledger::{
     AccountId, Amount, Authority, Currency, DeviceKey, Event, Leg, PaymentKind, PaymentRequestId, Purpose,
     Signature, Terms, Timestamp, Transfer, Usage, WalletId,
 };
-use quittance_settlement::{Effect, Message, Partition, ShardState};
+use quittance_settlement::{Effect, Message, Partition, PartitionState, ShardState};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const TRANSFERS: usize = 1_000;
@@ -28,7 +28,7 @@ fn bank() -> Result<Bank, SetupError> {
     let currency = Currency::new("EUR".parse()?, None)?;
     let (issuer, wallet) = (WalletId::from_bytes([1; 16])?, WalletId::from_bytes([2; 16])?);
     let account = AccountId::from_bytes([3; 16])?;
-    let mut shard = ShardState::new(Partition::all());
+    let mut shard = ShardState::new(Partition::all().map(PartitionState::new));
     shard.commit([
         &Event::CurrencyRegistered { currency, issuer },
         &Event::WalletOpened { wallet, account, currency: currency.code(), name: None },

@@ -1,10 +1,11 @@
 //! The checkpointer: writes the durable state to the store from time to time, so that a start replays only what came after.
 //!
-//! It runs on a thread of its own, off the way of every answer. A shard's wallets with their books, its accounts' limits
-//! and the position they are as of are one batch; so are the accounts with currencies, fees and rates, and so is the
-//! index. None of it is ever ahead of the journal: a shard and this thread only hear of blocks that are durable.
+//! It runs on a thread of its own, off the way of every answer. A partition's wallets with their books, its accounts' limits
+//! and the position they are as of are one batch; so are a partition's accounts; so are currencies, fees and rates, and so
+//! is the index. No batch is large, because whoever else needs the store waits for it. None of it is ever ahead of the
+//! journal: a shard and this thread only hear of blocks that are durable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,14 +14,19 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_journal::{Block, Position};
 use quittance_ledger::{Account, AccountId, Event};
+use quittance_settlement::{PARTITION_COUNT, Partition};
 
-use crate::actors::{Router, ShardCheckpoint};
+use crate::actors::{PartitionCheckpoint, Router};
 use crate::heads::Heads;
 use crate::history::History;
 use crate::store::{StateBatch, StateTree, StoreError};
 
 /// How many blocks may wait for this thread before the notifier waits for it.
 pub(crate) const MAX_WAITING_BLOCKS: usize = 1_024;
+
+/// After how many records the next step of a round is due before its time: a start replays what came after the oldest
+/// partition's last step, which is a round and a half at most, or about 3 million records.
+const RECORDS_PER_STEP: u64 = 8_192;
 
 /// What the checkpointer is given to do.
 pub(crate) enum CheckpointTask {
@@ -41,6 +47,8 @@ pub(crate) struct Checkpointer {
     pub(crate) heads: Arc<Heads>,
     pub(crate) router: Arc<Router>,
     pub(crate) accounts: ChangedAccounts,
+    /// What is written next: the positions as of which partitions are that have not changed.
+    pub(crate) pending: StateBatch,
     pub(crate) interval: Duration,
 }
 
@@ -84,13 +92,79 @@ impl ChangedAccounts {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
+        write_accounts(&self.state, self.changed.values(), self.as_of)?;
+        self.changed.clear();
         let mut batch = std::mem::take(&mut self.batch);
-        for (_, account) in self.changed.drain() {
-            batch.account(&account)?;
-        }
         batch.directory(self.as_of)?;
         self.state.write(batch)
     }
+}
+
+/// When the next step of a round is due. A round goes through all partitions, and last comes what belongs to none. Its
+/// steps are spread over the interval, so that neither a shard nor the store is taken up for long; they come sooner where the
+/// journal grows fast, because that is what a start has to replay.
+struct Round {
+    /// From one step to the next.
+    pause: Duration,
+    /// The next partition's number.
+    next: u16,
+    due_at: Instant,
+    /// The journal's end by which the next step is due before its time.
+    due_by: Position,
+    /// Where the journal ended when this round began; until it begins, when the one before did.
+    begun_at: Position,
+}
+
+impl Round {
+    fn new(interval: Duration, end: Position) -> Self {
+        let pause = interval / (u32::from(PARTITION_COUNT) + 1);
+        Self { pause, next: 0, due_at: Instant::now(), due_by: end.plus(RECORDS_PER_STEP), begun_at: end }
+    }
+
+    /// Whether the round before has written all there is.
+    fn is_idle(&self, end: Position) -> bool {
+        self.next == 0 && end == self.begun_at
+    }
+
+    fn is_due(&self, end: Position) -> bool {
+        !self.is_idle(end) && (Instant::now() >= self.due_at || end >= self.due_by)
+    }
+
+    /// Goes to the next step: a partition, or last what belongs to none.
+    fn step(&mut self, end: Position) -> Option<Partition> {
+        if self.next == 0 {
+            self.begun_at = end;
+        }
+        let step = Partition::numbered(self.next);
+        self.next = step.map_or(0, |partition| partition.number() + 1);
+        self.due_at = Instant::now() + self.pause;
+        self.due_by = end.plus(RECORDS_PER_STEP);
+        step
+    }
+}
+
+/// Writes accounts that changed, by partitions, and that all accounts are as of a position.
+pub(crate) fn write_accounts<'a>(
+    state: &StateTree,
+    changed: impl Iterator<Item = &'a Account>,
+    as_of: Position,
+) -> Result<(), StoreError> {
+    let mut by_partition = BTreeMap::<Partition, Vec<&Account>>::new();
+    changed
+        .for_each(|account| by_partition.entry(Partition::of_account(account.id)).or_default().push(account));
+    let mut unchanged = StateBatch::default();
+    for partition in Partition::all() {
+        let Some(mut accounts) = by_partition.remove(&partition) else {
+            unchanged.accounts(partition, as_of)?;
+            continue;
+        };
+        accounts.sort_unstable_by_key(|account| account.id);
+        let mut batch = StateBatch::default();
+        accounts.into_iter().try_for_each(|account| batch.account(account))?;
+        batch.accounts(partition, as_of)?;
+        state.write(batch)?;
+    }
+    state.write(unchanged)
 }
 
 impl Checkpointer {
@@ -107,35 +181,48 @@ impl Checkpointer {
     }
 
     fn run(&mut self, tasks: &Receiver<CheckpointTask>) -> Result<(), StoreError> {
-        let mut next = Instant::now() + self.interval;
-        let mut is_due = false;
+        let mut round = Round::new(self.interval, self.accounts.as_of);
         loop {
-            match tasks.recv_deadline(next) {
-                Ok(CheckpointTask::Block(block)) => {
-                    self.accounts.apply(&block)?;
-                    is_due = true;
-                }
-                Ok(CheckpointTask::Transfers(last)) => {
-                    self.accounts.as_of = last;
-                    is_due = true;
-                }
+            let task = if round.is_idle(self.accounts.as_of) {
+                tasks.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                tasks.recv_deadline(round.due_at)
+            };
+            match task {
+                Ok(CheckpointTask::Block(block)) => self.accounts.apply(&block)?,
+                Ok(CheckpointTask::Transfers(last)) => self.accounts.as_of = last,
                 Ok(CheckpointTask::Index) => self.history.write_full()?,
-                Ok(CheckpointTask::Stop) | Err(RecvTimeoutError::Disconnected) => return self.checkpoint(),
+                Ok(CheckpointTask::Stop) | Err(RecvTimeoutError::Disconnected) => return self.write_all(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if Instant::now() >= next {
-                if std::mem::take(&mut is_due) {
-                    self.checkpoint()?;
+            if round.is_due(self.accounts.as_of) {
+                match round.step(self.accounts.as_of) {
+                    Some(partition) => self.write_partition(partition)?,
+                    None => self.write_rest()?,
                 }
-                next = Instant::now() + self.interval;
             }
         }
     }
 
-    fn checkpoint(&mut self) -> Result<(), StoreError> {
-        for shard in self.router.take_checkpoints() {
-            self.state.write(shard_batch(&shard)?)?;
+    fn write_all(&mut self) -> Result<(), StoreError> {
+        Partition::all().try_for_each(|partition| self.write_partition(partition))?;
+        self.write_rest()
+    }
+
+    fn write_partition(&mut self, partition: Partition) -> Result<(), StoreError> {
+        let Some(PartitionCheckpoint { as_of, dirty }) = self.router.take_checkpoint(partition) else {
+            return Ok(());
+        };
+        self.pending.partition_state(partition, as_of, &dirty)?;
+        // Positions alone are written with the next state. In one batch after the other nothing older comes after it.
+        if !dirty.is_empty() {
+            self.state.write(std::mem::take(&mut self.pending))?;
         }
+        Ok(())
+    }
+
+    fn write_rest(&mut self) -> Result<(), StoreError> {
+        self.state.write(std::mem::take(&mut self.pending))?;
         self.history.flush()?;
         self.heads.flush()?;
         self.accounts.write()?;
@@ -143,24 +230,37 @@ impl Checkpointer {
     }
 }
 
-fn shard_batch(shard: &ShardCheckpoint) -> Result<StateBatch, StoreError> {
-    let mut batch = StateBatch::default();
-    for wallet in &shard.dirty.wallets {
-        batch.wallet(wallet)?;
-    }
-    for (wallet, entry, state) in &shard.dirty.entries {
-        batch.entry(*wallet, *entry, state.as_ref())?;
-    }
-    for allowance in &shard.dirty.allowances {
-        batch.allowance(allowance)?;
-    }
-    for partition in &shard.hosted {
-        batch.partition(*partition, shard.as_of)?;
-    }
-    Ok(batch)
-}
-
 /// The sending end, and what it takes.
 pub(crate) fn channel() -> (Sender<CheckpointTask>, Receiver<CheckpointTask>) {
     crossbeam::channel::bounded(MAX_WAITING_BLOCKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_round_comes_by_every_partition_and_ends_with_the_rest() {
+        let (before, end) = (Position::START, Position::new(1));
+        let mut round = Round::new(HOUR, before);
+        assert!(round.is_idle(before) && !round.is_due(before));
+        assert!(round.is_due(end), "the first step waits for nothing");
+        assert!(Partition::all().all(|partition| round.step(end) == Some(partition)));
+        // What came after the round began may be of a partition that it had come by.
+        assert!(!round.is_idle(end.next()));
+        assert_eq!(round.step(end.next()), None);
+        assert!(!round.is_idle(end.next()));
+        assert!(round.is_idle(end), "what was there when the round began is written");
+    }
+
+    #[test]
+    fn a_step_is_due_before_its_time_where_the_journal_grows_fast() {
+        let mut round = Round::new(HOUR, Position::START);
+        let end = Position::new(1);
+        round.step(end);
+        assert!(!round.is_due(end.plus(RECORDS_PER_STEP - 1)));
+        assert!(round.is_due(end.plus(RECORDS_PER_STEP)));
+    }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use quittance_barcode::{Origin, ServerKeys};
 use quittance_journal::{Committer, Position, Queue};
-use quittance_ledger::{Allowance, Timestamp, Wallet};
-use quittance_settlement::{MAX_EXPIRING_PER_SHARD, Partition, ShardState};
+use quittance_ledger::Timestamp;
+use quittance_settlement::{MAX_EXPIRING_PER_SHARD, PartitionState, ShardState};
 
 use crate::actors::{Actors, Router, ShardActor, spawn_committer};
 use crate::admission::Admission;
@@ -27,7 +27,7 @@ use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
-use crate::store::{Store, StoreError};
+use crate::store::{StateBatch, Store, StoreError};
 use crate::unsealed::Unsealed;
 
 /// How long a snapshot is given again instead of another.
@@ -96,15 +96,16 @@ impl Engine {
             now,
             store.history().id_key()?,
         ));
-        let recovered = recover(&store, config.id_window_ms, now, &admission)?;
+        let mut recovered = recover(&store, config.id_window_ms, now, &admission)?;
         if recovered.latest > now.plus_millis(config.id_window_ms) {
             let ahead_secs = recovered.latest.as_secs().saturating_sub(now.as_secs());
             return Err(StartError::ClockBehind { ahead_secs });
         }
         recovered.write_checkpoint(&store.state())?;
         store.sync()?;
-        let Recovered { tip, wallets, allowances, register, history, heads, latest, .. } = recovered;
-        tracing::info!(position = %tip.position, wallets = wallets.len(), "the journal was read");
+        let Recovered { tip, partitions, register, history, heads, latest, .. } = recovered;
+        let wallets: usize = partitions.iter().map(PartitionState::wallet_count).sum();
+        tracing::info!(position = %tip.position, wallets, "the journal was read");
 
         let clock = Arc::new(Clock::new(latest));
         // Expiries come without a permit, as many at a time as each shard may have.
@@ -128,7 +129,7 @@ impl Engine {
             tip: Arc::clone(&published_to),
             checkpointer: checkpoint_tasks.clone(),
         };
-        let states = shard_states(shard_count, latest, wallets.into_values(), allowances.into_values());
+        let states = shard_states(shard_count, latest, partitions);
         let shards = shards(states, tip.position, &router, &queue, &clock);
         drop(queue);
         let (actors, notifier) = Actors::start(shards, notifier, &router)?;
@@ -140,6 +141,7 @@ impl Engine {
             heads: Arc::clone(&heads),
             router: Arc::clone(&router),
             accounts: ChangedAccounts::new(store.state(), tip.position),
+            pending: StateBatch::default(),
             interval: Duration::from_millis(config.checkpoint_interval_ms),
         };
         let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
@@ -304,32 +306,17 @@ fn check(config: &EngineConfig) -> Result<NonZeroUsize, StartError> {
     Ok(shards)
 }
 
-/// Deals the partitions, and what is in them, out to the shards.
-fn shard_states(
-    count: NonZeroUsize,
-    latest: Timestamp,
-    wallets: impl Iterator<Item = Wallet>,
-    allowances: impl Iterator<Item = Allowance>,
-) -> Vec<ShardState> {
-    let mut states: Vec<_> =
-        (0..count.get()).map(|shard| ShardState::new(hosted(shard, count.get()))).collect();
+/// Deals the partitions out to the shards.
+fn shard_states(count: NonZeroUsize, latest: Timestamp, partitions: Vec<PartitionState>) -> Vec<ShardState> {
+    let mut hosted: Vec<Vec<_>> = (0..count.get()).map(|_| Vec::new()).collect();
+    for state in partitions {
+        if let Some(of_shard) = hosted.get_mut(state.partition().shard(count.get())) {
+            of_shard.push(state);
+        }
+    }
+    let mut states: Vec<_> = hosted.into_iter().map(ShardState::new).collect();
     states.iter_mut().for_each(|state| state.note_time(latest));
-    for wallet in wallets {
-        if let Some(state) = states.get_mut(Partition::of(wallet.id()).shard(count.get())) {
-            state.restore(wallet);
-        }
-    }
-    for allowance in allowances {
-        let partition = Partition::of_account(allowance.snapshot().account);
-        if let Some(state) = states.get_mut(partition.shard(count.get())) {
-            state.restore_allowance(allowance);
-        }
-    }
     states
-}
-
-fn hosted(shard: usize, count: usize) -> impl Iterator<Item = Partition> {
-    Partition::all().filter(move |partition| partition.shard(count) == shard)
 }
 
 fn shards(
@@ -339,13 +326,9 @@ fn shards(
     queue: &Queue<Done>,
     clock: &Arc<Clock>,
 ) -> Vec<ShardActor> {
-    let count = states.len();
-    let actor = |(shard, state)| {
-        let (router, clock) = (Arc::clone(router), Arc::clone(clock));
-        let hosted = hosted(shard, count).collect();
-        ShardActor::new(state, hosted, posted_to, router, queue.clone(), clock)
-    };
-    states.into_iter().enumerate().map(actor).collect()
+    let actor =
+        |state| ShardActor::new(state, posted_to, Arc::clone(router), queue.clone(), Arc::clone(clock));
+    states.into_iter().map(actor).collect()
 }
 
 fn join(thread: JoinHandle<()>, name: &'static str) {

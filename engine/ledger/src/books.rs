@@ -1,5 +1,7 @@
 //! A wallet's books: beside its balance, what it must remember.
 
+use std::ops::{Deref, DerefMut};
+
 use crate::hold::{HoldBook, HoldState};
 use crate::id::{PaymentRequestId, TransferId};
 use crate::refund::{LegId, RefundBook, RefundState};
@@ -29,9 +31,9 @@ pub enum EntryState {
     Refund(RefundState),
 }
 
-/// A wallet's books.
+/// What is entered in a wallet's books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct Entered {
     /// What it asks for.
     pub requests: RequestBook,
     /// What it set aside.
@@ -39,6 +41,35 @@ pub struct Books {
     /// What it gave back.
     pub refunds: RefundBook,
 }
+
+static NOTHING: Entered =
+    Entered { requests: RequestBook::new(), holds: HoldBook::new(), refunds: RefundBook::new() };
+
+/// A wallet's books. Most wallets have nothing in them, so they take up memory once something is about to be entered.
+#[derive(Clone, Debug, Default)]
+pub struct Books(Option<Box<Entered>>);
+
+impl Deref for Books {
+    type Target = Entered;
+
+    fn deref(&self) -> &Entered {
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for Books {
+    fn deref_mut(&mut self) -> &mut Entered {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for Books {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Books {}
 
 impl Books {
     /// Puts back an entry that a checkpoint remembered. State of another kind than the entry changes nothing.
@@ -71,10 +102,15 @@ impl Books {
 
     /// Forgets at most `most` entries of each book that are long over at `at`, and names them.
     pub(crate) fn forget(&mut self, at: Timestamp, most: usize) -> Vec<BookEntry> {
-        let requests = self.requests.forget_expired(at, most).into_iter().map(BookEntry::Request);
-        let holds = self.holds.forget_ended(at, most).into_iter().map(BookEntry::Hold);
-        let refunds = self.refunds.forget_old(at, most).into_iter().map(BookEntry::Refund);
-        requests.chain(holds).chain(refunds).collect()
+        let Some(entered) = &mut self.0 else { return Vec::new() };
+        let requests = entered.requests.forget_expired(at, most).into_iter().map(BookEntry::Request);
+        let holds = entered.holds.forget_ended(at, most).into_iter().map(BookEntry::Hold);
+        let refunds = entered.refunds.forget_old(at, most).into_iter().map(BookEntry::Refund);
+        let forgotten = requests.chain(holds).chain(refunds).collect();
+        if **entered == NOTHING {
+            self.0 = None;
+        }
+        forgotten
     }
 
     pub(crate) fn is_any_full(&self) -> bool {

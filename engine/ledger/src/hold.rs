@@ -89,6 +89,18 @@ impl HoldState {
 }
 
 impl HoldBook {
+    pub(crate) const fn new() -> Self {
+        Self {
+            states: BTreeMap::new(),
+            due: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            capturing: BTreeMap::new(),
+            ending: BTreeSet::new(),
+            placing: 0,
+            held: 0,
+        }
+    }
+
     /// What is known of a hold, durably.
     #[must_use]
     pub fn get(&self, id: TransferId) -> Option<&HoldState> {

@@ -157,6 +157,11 @@ id!(
     time_ordered
 );
 
+impl WalletId {
+    /// None is before it: where to begin with wallets in order.
+    pub const FIRST: Self = Self::new(0);
+}
+
 impl DeviceId {
     pub(crate) const fn from_uuid(uuid: Uuid) -> Self {
         Self::new(uuid.as_u128())

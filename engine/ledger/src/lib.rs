@@ -39,7 +39,7 @@ pub use account::{
     PairingCode, PinVerdict, Verifier,
 };
 pub use allowance::{Allowance, AllowanceSnapshot, LetGo};
-pub use books::{BookEntry, Books, EntryState};
+pub use books::{BookEntry, Books, Entered, EntryState};
 pub use calendar::{Day, Zone, ZoneUnknown};
 pub use conversion::{MAX_QUOTE_LIFETIME_MS, Rate};
 pub use event::Event;

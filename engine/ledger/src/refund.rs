@@ -56,6 +56,10 @@ pub struct RefundBook {
 }
 
 impl RefundBook {
+    pub(crate) const fn new() -> Self {
+        Self { states: BTreeMap::new(), ends: BTreeSet::new(), under_way: BTreeMap::new() }
+    }
+
     /// What was given back of a leg, durably; none where nothing was.
     #[must_use]
     pub fn get(&self, id: LegId) -> Option<&RefundState> {

@@ -88,6 +88,16 @@ struct Paying {
 }
 
 impl RequestBook {
+    pub(crate) const fn new() -> Self {
+        Self {
+            states: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            quotes: BTreeMap::new(),
+            undecided: BTreeMap::new(),
+            paying: BTreeMap::new(),
+        }
+    }
+
     /// What is known of a request, durably.
     #[must_use]
     pub fn get(&self, id: PaymentRequestId) -> Option<&RequestState> {

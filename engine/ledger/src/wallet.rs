@@ -119,19 +119,19 @@ impl Wallet {
 
     /// Its payment requests.
     #[must_use]
-    pub const fn requests(&self) -> &RequestBook {
+    pub fn requests(&self) -> &RequestBook {
         &self.books.requests
     }
 
     /// Its holds.
     #[must_use]
-    pub const fn holds(&self) -> &HoldBook {
+    pub fn holds(&self) -> &HoldBook {
         &self.books.holds
     }
 
     /// What it gave back.
     #[must_use]
-    pub const fn refunds(&self) -> &RefundBook {
+    pub fn refunds(&self) -> &RefundBook {
         &self.books.refunds
     }
 

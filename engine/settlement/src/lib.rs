@@ -15,9 +15,13 @@
 //! payer's reach, and not in the payee's, until the record is in the journal's queue.
 
 mod message;
+mod pages;
 mod partition;
+mod partition_state;
 mod shard;
 
 pub use message::{Effect, Message, Ticket, WalletCommand};
+pub use pages::{PageNumber, WALLETS_PER_PAGE};
 pub use partition::{PARTITION_COUNT, Partition};
-pub use shard::{Dirty, MAX_EXPIRING_PER_SHARD, ShardState};
+pub use partition_state::{Dirty, PartitionState};
+pub use shard::{MAX_EXPIRING_PER_SHARD, ShardState};

@@ -48,6 +48,12 @@ impl Partition {
         (0..PARTITION_COUNT).map(Self)
     }
 
+    /// The partition with this number; none from [`PARTITION_COUNT`] on.
+    #[must_use]
+    pub const fn numbered(number: u16) -> Option<Self> {
+        if number < PARTITION_COUNT { Some(Self(number)) } else { None }
+    }
+
     /// The partition's number, below [`PARTITION_COUNT`].
     #[must_use]
     pub const fn number(self) -> u16 {

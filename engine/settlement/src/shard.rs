@@ -2,59 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use quittance_ledger::{
-    AccountId, Allowance, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, Event, Limits, Owner,
-    Refusal, Stop, Timestamp, Transfer, TransferId, Wallet, WalletId, WalletSnapshot, decide_part,
+    AccountId, Allowance, BookEntry, CurrencyCode, Event, Limits, Owner, Refusal, Stop, Timestamp, Transfer,
+    TransferId, Wallet, WalletId, decide_part,
 };
 
 use crate::message::{Effect, Message, Ticket, WalletCommand};
-use crate::partition::{PARTITION_COUNT, Partition};
-
-/// How many entries of each of its books a wallet forgets each time its state is taken for a checkpoint.
-const FORGOTTEN_PER_CHECKPOINT: usize = 1_000;
+use crate::partition::Partition;
+use crate::partition_state::{Dirty, PartitionState};
 
 /// The most expiries of holds that one shard has on their way to the journal. Nobody asked for them, so they have no permit:
 /// whoever sizes the journal's queue leaves room for as many.
 pub const MAX_EXPIRING_PER_SHARD: usize = 256;
 
-/// What changed durably since the last checkpoint, in key order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dirty {
-    /// Wallets as they are.
-    pub wallets: Vec<WalletSnapshot>,
-    /// Entries of their books as they are; none where they were forgotten.
-    pub entries: Vec<(WalletId, BookEntry, Option<EntryState>)>,
-    /// Limits of accounts as they are.
-    pub allowances: Vec<AllowanceSnapshot>,
-}
-
-/// Which partitions a shard hosts.
-#[derive(Debug)]
-struct Hosted([bool; PARTITION_COUNT as usize]);
-
-impl Hosted {
-    fn of(partitions: impl IntoIterator<Item = Partition>) -> Self {
-        let mut hosted = [false; PARTITION_COUNT as usize];
-        for partition in partitions {
-            if let Some(is_hosted) = hosted.get_mut(usize::from(partition.number())) {
-                *is_hosted = true;
-            }
-        }
-        Self(hosted)
-    }
-
-    fn contains(&self, partition: Partition) -> bool {
-        self.0.get(usize::from(partition.number())).is_some_and(|is_hosted| *is_hosted)
-    }
-}
-
 /// The wallets of the partitions that a shard hosts. Nobody else touches their state.
 #[derive(Debug)]
 pub struct ShardState {
-    hosted: Hosted,
-    wallets: HashMap<WalletId, Wallet>,
-    allowances: HashMap<(AccountId, CurrencyCode), Allowance>,
+    /// By the partition's number; none where another shard hosts it.
+    partitions: Vec<Option<PartitionState>>,
     /// Holds that are open, by when they expire.
     due: BTreeSet<(Timestamp, WalletId, TransferId)>,
     /// How many expiries are on their way to the journal.
@@ -62,57 +27,70 @@ pub struct ShardState {
     /// The instant of the latest record that is durable. What was forgotten by a clock that a crash takes back could be
     /// paid twice, so entries are forgotten by this.
     durable_at: Timestamp,
-    dirty_wallets: HashSet<WalletId>,
-    dirty_entries: BTreeSet<(WalletId, BookEntry)>,
-    dirty_allowances: BTreeSet<(AccountId, CurrencyCode)>,
 }
 
 impl ShardState {
-    /// A shard that hosts these partitions, with no wallets.
+    /// A shard that hosts these partitions.
     #[must_use]
-    pub fn new(hosted: impl IntoIterator<Item = Partition>) -> Self {
-        Self {
-            hosted: Hosted::of(hosted),
-            wallets: HashMap::new(),
-            allowances: HashMap::new(),
+    pub fn new(hosted: impl IntoIterator<Item = PartitionState>) -> Self {
+        let mut shard = Self {
+            partitions: Partition::all().map(|_| None).collect(),
             due: BTreeSet::new(),
             expiring: 0,
             durable_at: Timestamp::EPOCH,
-            dirty_wallets: HashSet::new(),
-            dirty_entries: BTreeSet::new(),
-            dirty_allowances: BTreeSet::new(),
+        };
+        hosted.into_iter().for_each(|partition| shard.host(partition));
+        shard
+    }
+
+    fn host(&mut self, state: PartitionState) {
+        for wallet in state.wallets() {
+            self.due.extend(wallet.holds().due().map(|(at, hold)| (at, wallet.id(), hold)));
+        }
+        if let Some(hosted) = self.partitions.get_mut(usize::from(state.partition().number())) {
+            *hosted = Some(state);
         }
     }
 
-    /// Puts back a wallet that recovery found.
-    pub fn restore(&mut self, wallet: Wallet) {
-        self.assert_hosted(Partition::of(wallet.id()));
-        self.due.extend(wallet.holds().due().map(|(at, hold)| (at, wallet.id(), hold)));
-        self.wallets.insert(wallet.id(), wallet);
+    fn partition(&self, partition: Partition) -> Option<&PartitionState> {
+        self.partitions.get(usize::from(partition.number()))?.as_ref()
     }
 
-    /// Puts back the limits of an account that recovery found.
-    pub fn restore_allowance(&mut self, allowance: Allowance) {
-        let AllowanceSnapshot { account, currency, .. } = allowance.snapshot();
-        self.assert_hosted(Partition::of_account(account));
-        self.allowances.insert((account, currency), allowance);
+    fn partition_mut(&mut self, partition: Partition) -> Option<&mut PartitionState> {
+        self.partitions.get_mut(usize::from(partition.number()))?.as_mut()
+    }
+
+    fn hosts(&self, partition: Partition) -> bool {
+        self.partition(partition).is_some()
     }
 
     /// A wallet's state.
     #[must_use]
     pub fn wallet(&self, id: WalletId) -> Option<&Wallet> {
-        self.wallets.get(&id)
+        self.partition(Partition::of(id))?.wallet(id)
+    }
+
+    fn wallet_mut(&mut self, id: WalletId) -> Option<&mut Wallet> {
+        self.partition_mut(Partition::of(id))?.wallet_mut(id)
     }
 
     /// The wallets, in no order.
     pub fn wallets(&self) -> impl Iterator<Item = &Wallet> {
-        self.wallets.values()
+        self.partitions.iter().flatten().flat_map(PartitionState::wallets)
     }
 
     /// The limits of an account in a currency, where there ever were any.
     #[must_use]
     pub fn allowance(&self, account: AccountId, currency: CurrencyCode) -> Option<&Allowance> {
-        self.allowances.get(&(account, currency))
+        self.partition(Partition::of_account(account))?.allowance(account, currency)
+    }
+
+    /// The limits of an account whose partition is hosted here.
+    fn allowance_mut(&mut self, account: AccountId, currency: CurrencyCode) -> &mut Allowance {
+        let Some(partition) = self.partition_mut(Partition::of_account(account)) else {
+            unreachable!("a message comes to the shard that hosts its partition")
+        };
+        partition.allowance_mut((account, currency))
     }
 
     /// Handles one message at the instant `now`, and adds what it wants done to `effects`.
@@ -143,7 +121,7 @@ impl ShardState {
             let Some(partition) = onward.partition() else {
                 unreachable!("a transfer goes on to a stop that it has")
             };
-            if self.hosted.contains(partition) {
+            if self.hosts(partition) {
                 next = Some(onward);
             } else {
                 effects.push(Effect::Send(partition, onward));
@@ -159,21 +137,12 @@ impl ShardState {
         let due: Vec<_> = self.due.iter().take_while(|(at, ..)| *at <= now).take(room).copied().collect();
         for entry in due {
             let (_, wallet, hold) = entry;
-            let Some(wallet) = self.wallets.get_mut(&wallet) else { continue };
+            let Some(wallet) = self.wallet_mut(wallet) else { continue };
             let Some(expired) = wallet.decide_expiry(hold, now) else { continue };
             wallet.expect(&expired);
             effects.push(Effect::Record(expired, None));
             self.due.remove(&entry);
             self.expiring = self.expiring.saturating_add(1);
-        }
-    }
-
-    /// Lets a wallet whose books are full forget what is long over. Nothing else might change it, and then no checkpoint
-    /// would.
-    fn make_room(&mut self, id: WalletId) {
-        let Some(wallet) = self.wallets.get_mut(&id).filter(|wallet| wallet.is_full()) else { return };
-        for entry in wallet.forget(self.durable_at, FORGOTTEN_PER_CHECKPOINT) {
-            self.dirty_entries.insert((id, entry));
         }
     }
 
@@ -208,8 +177,12 @@ impl ShardState {
     }
 
     fn visit_wallet(&mut self, transfer: &mut Transfer, id: WalletId, now: Timestamp) -> Result<(), Refusal> {
-        self.make_room(id);
-        let wallet = self.wallets.get_mut(&id);
+        let durable_at = self.durable_at;
+        let mut partition = self.partition_mut(Partition::of(id));
+        if let Some(partition) = &mut partition {
+            partition.make_room(id, durable_at);
+        }
+        let wallet = partition.and_then(|partition| partition.wallet_mut(id));
         let decided = decide_part(wallet.as_deref(), id, transfer, now)?;
         decided.note_in(transfer);
         let Some(wallet) = wallet else { unreachable!("a part is decided of a wallet that is there") };
@@ -223,8 +196,7 @@ impl ShardState {
         account: AccountId,
         currency: CurrencyCode,
     ) -> Result<(), Refusal> {
-        let allowance =
-            self.allowances.entry((account, currency)).or_insert_with(|| Allowance::new(account, currency));
+        let allowance = self.allowance_mut(account, currency);
         transfer.account_counted_on = allowance.decide(transfer)?;
         allowance.accept(transfer);
         Ok(())
@@ -233,14 +205,12 @@ impl ShardState {
     fn take_back(&mut self, transfer: &Transfer, stop: usize) {
         match transfer.stop(stop) {
             Some(Stop::Wallet(id)) => {
-                if let Some(wallet) = self.wallets.get_mut(&id) {
+                if let Some(wallet) = self.wallet_mut(id) {
                     wallet.take_back(transfer);
                 }
             }
             Some(Stop::Allowance(account, currency)) => {
-                if let Some(allowance) = self.allowances.get_mut(&(account, currency)) {
-                    allowance.take_back(transfer);
-                }
+                self.allowance_mut(account, currency).take_back(transfer);
             }
             None => {}
         }
@@ -254,13 +224,16 @@ impl ShardState {
         now: Timestamp,
         ticket: Ticket,
     ) -> Effect {
-        self.make_room(id);
+        let durable_at = self.durable_at;
+        if let Some(partition) = self.partition_mut(Partition::of(id)) {
+            partition.make_room(id, durable_at);
+        }
         let is_owner = |wallet: &&mut Wallet| match (wallet.owner(), account) {
             (Owner::Account(owner), Some(account)) => owner == account,
             (Owner::Account(_), None) => true,
             (Owner::Issuer, _) => false,
         };
-        let Some(wallet) = self.wallets.get_mut(&id).filter(is_owner) else {
+        let Some(wallet) = self.wallet_mut(id).filter(is_owner) else {
             return Effect::Answer(ticket, Err(Refusal::WalletUnknown));
         };
         let decided = match command {
@@ -289,8 +262,7 @@ impl ShardState {
         limits: Limits,
         ticket: Ticket,
     ) -> Effect {
-        let allowance =
-            self.allowances.entry((account, currency)).or_insert_with(|| Allowance::new(account, currency));
+        let allowance = self.allowance_mut(account, currency);
         match allowance.decide_limits(limits) {
             None => Effect::Answer(ticket, Ok(())),
             Some(event) => {
@@ -304,19 +276,16 @@ impl ShardState {
     pub fn commit<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
         for event in events {
             if let Some(opened) = Wallet::opened_by(event)
-                && self.hosted.contains(Partition::of(opened.id()))
+                && let Some(partition) = self.partition_mut(Partition::of(opened.id()))
             {
-                self.wallets.insert(opened.id(), opened);
+                partition.open(opened);
             }
             for id in event.wallets() {
-                if !self.hosted.contains(Partition::of(id)) {
+                let Some(partition) = self.partition_mut(Partition::of(id)) else { continue };
+                if partition.apply(id, event).is_none() {
                     continue;
                 }
-                let Some(wallet) = self.wallets.get_mut(&id) else { continue };
-                wallet.apply(event);
-                self.dirty_wallets.insert(id);
                 for entry in event.changed_entries(id) {
-                    self.dirty_entries.insert((id, entry));
                     self.note_hold(id, entry);
                 }
                 if matches!(event, Event::HoldExpired { .. }) {
@@ -324,11 +293,9 @@ impl ShardState {
                 }
             }
             if let Some(key) = event.allowance()
-                && self.hosted.contains(Partition::of_account(key.0))
+                && let Some(partition) = self.partition_mut(Partition::of_account(key.0))
             {
-                let allowance = self.allowances.entry(key).or_insert_with(|| Allowance::new(key.0, key.1));
-                allowance.apply(event);
-                self.dirty_allowances.insert(key);
+                partition.apply_allowance(key, event);
             }
         }
     }
@@ -336,7 +303,7 @@ impl ShardState {
     /// Keeps the list of what is due in step with a hold.
     fn note_hold(&mut self, wallet: WalletId, entry: BookEntry) {
         let BookEntry::Hold(id) = entry else { return };
-        let hold = self.wallets.get(&wallet).and_then(|wallet| wallet.holds().get(id));
+        let hold = self.wallet(wallet).and_then(|wallet| wallet.holds().get(id));
         let Some(hold) = hold else { return };
         let key = (hold.expires_at, wallet, id);
         if hold.remaining() > 0 {
@@ -351,31 +318,15 @@ impl ShardState {
         self.durable_at = self.durable_at.max(at);
     }
 
-    /// Takes what changed durably since the last time, for a checkpoint as of the last block committed here. Forgets
-    /// some of the entries that are long over.
-    pub fn take_dirty(&mut self) -> Dirty {
-        let mut dirty = Dirty::default();
-        let mut dirty_wallets: Vec<_> = std::mem::take(&mut self.dirty_wallets).into_iter().collect();
-        dirty_wallets.sort_unstable();
-        for id in dirty_wallets {
-            let Some(wallet) = self.wallets.get_mut(&id) else { continue };
-            dirty.wallets.push(wallet.snapshot().clone());
-            for entry in wallet.forget(self.durable_at, FORGOTTEN_PER_CHECKPOINT) {
-                self.dirty_entries.insert((id, entry));
-            }
-        }
-        for (wallet, entry) in std::mem::take(&mut self.dirty_entries) {
-            let state = self.wallets.get(&wallet).and_then(|wallet| wallet.books().get(entry));
-            dirty.entries.push((wallet, entry, state));
-        }
-        for key in std::mem::take(&mut self.dirty_allowances) {
-            dirty.allowances.extend(self.allowances.get(&key).map(Allowance::snapshot));
-        }
-        dirty
+    /// Takes what changed durably of a partition since the last time, for a checkpoint as of the last block committed here;
+    /// none where the partition is another shard's. One partition at a time, so that nobody waits long for the shard.
+    pub fn take_dirty(&mut self, partition: Partition) -> Option<Dirty> {
+        let durable_at = self.durable_at;
+        Some(self.partition_mut(partition)?.take_dirty(durable_at))
     }
 
     fn assert_hosted(&self, partition: Partition) {
-        assert!(self.hosted.contains(partition), "a shard touches the wallets of its own partitions alone");
+        assert!(self.hosts(partition), "a shard touches the wallets of its own partitions alone");
     }
 }
 

@@ -5,7 +5,7 @@ use quittance_ledger::{
     PaymentRequestId, Refusal, RequestState, RequestStatus, Terms, Timestamp, TransferId, Usage, Wallet,
     WalletId,
 };
-use quittance_settlement::{Effect, Message, Partition, ShardState, Ticket, WalletCommand};
+use quittance_settlement::{Effect, Message, Partition, PartitionState, ShardState, Ticket, WalletCommand};
 
 const THEN: Timestamp = Timestamp::from_secs(1_700_000_000);
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -31,8 +31,10 @@ fn a_full_wallet_makes_room_when_it_is_asked_and_nothing_else_happens() {
     for n in 0..MAX_REQUESTS_PER_WALLET {
         books.requests.restore(PaymentRequestId::from_bytes(bytes(THEN, n)).unwrap(), state.clone());
     }
-    let mut shard = ShardState::new(Partition::all());
-    shard.restore(Wallet::restore(Wallet::opened_by(&opened).unwrap().snapshot().clone(), books));
+    let partition = Partition::of(wallet);
+    let mut state = PartitionState::new(partition);
+    state.restore_page(vec![Wallet::restore(Wallet::opened_by(&opened).unwrap().snapshot().clone(), books)]);
+    let mut shard = ShardState::new([state]);
     let mut open = |now: Timestamp| {
         let terms = Terms {
             request: PaymentRequestId::from_bytes(bytes(now, usize::MAX)).unwrap(),
@@ -56,6 +58,6 @@ fn a_full_wallet_makes_room_when_it_is_asked_and_nothing_else_happens() {
     );
     assert!(matches!(open(THEN.plus_millis(9 * DAY_MS)).as_slice(), [Effect::Record(..)]));
     // What was forgotten goes from the next checkpoint too, though no event touched it.
-    let dirty = shard.take_dirty();
+    let dirty = shard.take_dirty(partition).unwrap();
     assert!(!dirty.entries.is_empty() && dirty.entries.iter().all(|(_, _, state)| state.is_none()));
 }

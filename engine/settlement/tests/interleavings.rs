@@ -16,9 +16,9 @@ mod world;
 use proptest::prelude::*;
 use quittance_ledger::{
     Amount, Authority, Books, Leg, LegId, Limits, Original, Purpose, Refusal, Transfer, TransferId, Usage,
-    Wallet, WalletSettings,
+    Wallet, WalletSettings, WalletSnapshot,
 };
-use quittance_settlement::{Message, Partition, ShardState, Ticket, WalletCommand};
+use quittance_settlement::{Message, Partition, PartitionState, ShardState, Ticket, WalletCommand};
 use world::{
     MINUTE_MS, SECOND, START, WALLETS, World, account_id, amount, device, eur, fee, leg, owner, payment,
     request, transfer, transfer_id, wallet_id,
@@ -256,21 +256,28 @@ proptest! {
             sent.send(&mut world, input);
             world.run_dry();
         }
-        let mut fresh = ShardState::new(Partition::all());
-        for shard in &mut world.shards {
-            let dirty = shard.take_dirty();
-            for snapshot in dirty.wallets {
-                let mut books = Books::default();
-                for (_, entry, state) in dirty.entries.iter().filter(|(wallet, ..)| *wallet == snapshot.id) {
-                    books.restore(*entry, state.clone().unwrap());
-                }
-                fresh.restore(Wallet::restore(snapshot, books));
+        let mut fresh = Vec::new();
+        for partition in Partition::all() {
+            let shard = &mut world.shards[partition.shard(2)];
+            let dirty = shard.take_dirty(partition).unwrap();
+            let mut state = PartitionState::new(partition);
+            for (_, page) in dirty.pages {
+                let restore = |snapshot: WalletSnapshot| {
+                    let mut books = Books::default();
+                    for (_, entry, state) in dirty.entries.iter().filter(|(wallet, ..)| *wallet == snapshot.id) {
+                        books.restore(*entry, state.clone().unwrap());
+                    }
+                    Wallet::restore(snapshot, books)
+                };
+                state.restore_page(page.into_iter().map(restore).collect());
             }
             for snapshot in dirty.allowances {
-                fresh.restore_allowance(quittance_ledger::Allowance::restore(snapshot));
+                state.restore_allowance(quittance_ledger::Allowance::restore(snapshot));
             }
-            prop_assert_eq!(shard.take_dirty(), quittance_settlement::Dirty::default());
+            fresh.push(state);
+            prop_assert_eq!(shard.take_dirty(partition), Some(quittance_settlement::Dirty::default()));
         }
+        let fresh = ShardState::new(fresh);
         for known in world.model.wallets() {
             let restored = fresh.wallet(known.id()).unwrap();
             prop_assert_eq!(restored, known);

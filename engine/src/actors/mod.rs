@@ -8,5 +8,5 @@ mod system;
 
 pub(crate) use committer::spawn_committer;
 pub(crate) use router::Router;
-pub(crate) use shard::{ShardActor, ShardCheckpoint};
+pub(crate) use shard::{PartitionCheckpoint, ShardActor};
 pub(crate) use system::Actors;

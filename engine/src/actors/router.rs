@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use actix::{Addr, MailboxError};
-use crossbeam::channel::{Receiver, bounded};
+use crossbeam::channel::bounded;
 use quittance_journal::Block;
 use quittance_ledger::{
     AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, HoldState, PaymentRequestId,
@@ -12,7 +12,7 @@ use quittance_ledger::{
 use quittance_settlement::{Message, Partition};
 
 use super::shard::{
-    Commit, Deliver, DeliverTogether, ReadAllowance, ReadEntry, ReadWallet, ShardActor, ShardCheckpoint,
+    Commit, Deliver, DeliverTogether, PartitionCheckpoint, ReadAllowance, ReadEntry, ReadWallet, ShardActor,
     TakeCheckpoint,
 };
 use crate::error::EngineError;
@@ -116,13 +116,11 @@ impl Router {
         shard.send(ReadAllowance(account, currency)).await.map_err(stopped)
     }
 
-    /// Asks every shard for its checkpoint; as many come as there are shards, unless they end.
-    pub(crate) fn take_checkpoints(&self) -> Receiver<ShardCheckpoint> {
-        let (sender, receiver) = bounded(self.shards().len());
-        for shard in self.shards() {
-            shard.do_send(TakeCheckpoint(sender.clone()));
-        }
-        receiver
+    /// What changed of a partition since this was last asked. Blocks until its shard comes to it; none once that has ended.
+    pub(crate) fn take_checkpoint(&self, partition: Partition) -> Option<PartitionCheckpoint> {
+        let (sender, receiver) = bounded(1);
+        self.shard(partition)?.do_send(TakeCheckpoint(partition, sender));
+        receiver.recv().ok()
     }
 }
 

@@ -8,8 +8,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message as ActorMessage};
 use crossbeam::channel::Sender;
 use quittance_journal::{Block, Position, Queue, Submission};
 use quittance_ledger::{
-    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, Event, Timestamp, WalletId,
-    WalletSnapshot,
+    AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, Timestamp, WalletId, WalletSnapshot,
 };
 use quittance_settlement::{Dirty, Effect, Message, Partition, ShardState};
 
@@ -27,7 +26,6 @@ const EXPIRY_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(crate) struct ShardActor {
     state: ShardState,
-    hosted: Vec<Partition>,
     /// Up to where the journal's blocks have been posted here.
     posted_to: Position,
     router: Arc<Router>,
@@ -37,10 +35,9 @@ pub(crate) struct ShardActor {
     effects: Vec<Effect>,
 }
 
-/// What of a shard changed since its last checkpoint.
+/// What of a partition changed since its last checkpoint.
 #[derive(Debug)]
-pub(crate) struct ShardCheckpoint {
-    pub(crate) hosted: Vec<Partition>,
+pub(crate) struct PartitionCheckpoint {
     pub(crate) as_of: Position,
     pub(crate) dirty: Dirty,
 }
@@ -66,8 +63,8 @@ pub(super) struct ReadEntry(pub(super) WalletId, pub(super) BookEntry);
 /// Asks for an account's limits, and what durably counts toward them.
 pub(super) struct ReadAllowance(pub(super) AccountId, pub(super) CurrencyCode);
 
-/// Asks for what changed since this was last asked.
-pub(super) struct TakeCheckpoint(pub(super) Sender<ShardCheckpoint>);
+/// Asks for what changed of a partition since this was last asked.
+pub(super) struct TakeCheckpoint(pub(super) Partition, pub(super) Sender<PartitionCheckpoint>);
 
 impl ActorMessage for Deliver {
     type Result = ();
@@ -100,13 +97,12 @@ impl ActorMessage for TakeCheckpoint {
 impl ShardActor {
     pub(crate) const fn new(
         state: ShardState,
-        hosted: Vec<Partition>,
         posted_to: Position,
         router: Arc<Router>,
         queue: Queue<Done>,
         clock: Arc<Clock>,
     ) -> Self {
-        Self { state, hosted, posted_to, router, queue, clock, effects: Vec::new() }
+        Self { state, posted_to, router, queue, clock, effects: Vec::new() }
     }
 }
 
@@ -190,7 +186,7 @@ impl Handler<Commit> for ShardActor {
 
     fn handle(&mut self, Commit(block): Commit, _: &mut Self::Context) {
         assert_eq!(block.first, self.posted_to.next(), "a shard posts every block, in order");
-        self.state.commit(block.records.iter().map(|record| &record.event).filter(concerns_shards));
+        self.state.commit(block.records.iter().map(|record| &record.event));
         block.records.iter().for_each(|record| self.state.note_time(record.at));
         self.posted_to = block.last();
     }
@@ -227,14 +223,12 @@ impl Handler<ReadAllowance> for ShardActor {
 impl Handler<TakeCheckpoint> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, TakeCheckpoint(reply): TakeCheckpoint, _: &mut Self::Context) {
-        let dirty = self.state.take_dirty();
-        let checkpoint = ShardCheckpoint { hosted: self.hosted.clone(), as_of: self.posted_to, dirty };
+    fn handle(&mut self, TakeCheckpoint(partition, reply): TakeCheckpoint, _: &mut Self::Context) {
+        let Some(dirty) = self.state.take_dirty(partition) else {
+            unreachable!("a partition's shard is asked for it")
+        };
+        let checkpoint = PartitionCheckpoint { as_of: self.posted_to, dirty };
         // Whoever asked may have ended; then the journal still holds all of it.
         let _ = reply.send(checkpoint);
     }
-}
-
-fn concerns_shards(event: &&Event) -> bool {
-    event.wallets().next().is_some() || event.allowance().is_some()
 }

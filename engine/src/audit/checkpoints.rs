@@ -17,17 +17,20 @@ use crate::store::StoredState;
 #[derive(Default)]
 pub(super) struct Checkpoints {
     stored: StoredState,
-    wallets: BTreeMap<Partition, Vec<WalletId>>,
+    wallets: HashMap<WalletId, (Partition, usize)>,
     allowances: BTreeMap<Partition, BTreeMap<(AccountId, CurrencyCode), AllowanceSnapshot>>,
     /// Which partitions were written as of a position.
     partitions: BTreeMap<Position, Vec<Partition>>,
+    /// The same of accounts.
+    account_partitions: BTreeMap<Position, BTreeSet<Partition>>,
 }
 
 impl Checkpoints {
     pub(super) fn new(stored: StoredState) -> Self {
         let mut checkpoints = Self::default();
-        for id in stored.wallets.keys() {
-            checkpoints.wallets.entry(Partition::of(*id)).or_default().push(*id);
+        for (partition, wallets) in &stored.wallets {
+            let places = wallets.iter().enumerate().map(|(place, wallet)| (wallet.id, (*partition, place)));
+            checkpoints.wallets.extend(places);
         }
         for allowance in &stored.allowances {
             let partition = Partition::of_account(allowance.account);
@@ -37,6 +40,8 @@ impl Checkpoints {
         for partition in Partition::all() {
             let as_of = stored.partition(partition);
             checkpoints.partitions.entry(as_of).or_default().push(partition);
+            let accounts_as_of = stored.accounts(partition);
+            checkpoints.account_partitions.entry(accounts_as_of).or_default().insert(partition);
         }
         checkpoints.stored = stored;
         checkpoints
@@ -45,13 +50,17 @@ impl Checkpoints {
     /// The furthest position after the journal's end that something was written as of.
     pub(super) fn ahead_of(&self, tip: Position) -> Option<Position> {
         let partitions = self.partitions.last_key_value().map(|(position, _)| *position);
-        partitions.max(Some(self.stored.directory)).filter(|position| *position > tip)
+        let accounts = self.account_partitions.last_key_value().map(|(position, _)| *position);
+        partitions.max(accounts).max(Some(self.stored.directory)).filter(|position| *position > tip)
     }
 
     /// Compares what was written as of `position`, which is the last record that was read.
     pub(super) fn compare(&mut self, position: Position, reading: &Reading) -> Result<(), AuditError> {
         if let Some(partitions) = self.partitions.get(&position) {
             self.compare_partitions(position, &partitions.iter().copied().collect(), reading)?;
+        }
+        if let Some(partitions) = self.account_partitions.get(&position) {
+            self.compare_accounts(position, partitions, reading)?;
         }
         if self.stored.directory == position {
             self.compare_directory(position, reading)?;
@@ -63,10 +72,14 @@ impl Checkpoints {
     pub(super) fn check_unplaced(&self) -> Result<(), AuditError> {
         let never = self.partitions.get(&Position::START).map_or(&[] as &[_], Vec::as_slice);
         let is_written = |partition: &&Partition| {
-            self.wallets.contains_key(partition) || self.allowances.contains_key(partition)
+            self.stored.wallets.contains_key(partition) || self.allowances.contains_key(partition)
         };
-        match never.iter().find(is_written) {
-            Some(partition) => Err(differs(format!("partition {}", partition.number()), Position::START)),
+        if let Some(partition) = never.iter().find(is_written) {
+            return Err(differs(format!("partition {}", partition.number()), Position::START));
+        }
+        let Some(never) = self.account_partitions.get(&Position::START) else { return Ok(()) };
+        match self.stored.accounts.keys().find(|id| never.contains(&Partition::of_account(**id))) {
+            Some(id) => Err(differs(format!("account {id}"), Position::START)),
             None => Ok(()),
         }
     }
@@ -82,7 +95,11 @@ impl Checkpoints {
         for wallet in reading.ledger.wallets().filter(is_of) {
             known += 1;
             let id = wallet.id();
-            if self.stored.wallets.get(&id) != Some(wallet.snapshot()) {
+            let kept = self
+                .wallets
+                .get(&id)
+                .and_then(|(partition, place)| self.stored.wallets.get(partition)?.get(*place));
+            if kept != Some(wallet.snapshot()) {
                 return Err(differs(format!("wallet {id}"), position));
             }
             let entries = self.stored.entries.get(&id).map_or(&[] as &[_], Vec::as_slice);
@@ -90,7 +107,7 @@ impl Checkpoints {
                 return Err(differs(format!("{} of wallet {id}", name(entry)), position));
             }
         }
-        let of_partitions = |partition: &Partition| self.wallets.get(partition).map_or(0, Vec::len);
+        let of_partitions = |partition: &Partition| self.stored.wallets.get(partition).map_or(0, Vec::len);
         if known != partitions.iter().map(of_partitions).sum::<usize>() {
             return Err(differs("the wallets".to_owned(), position));
         }
@@ -109,15 +126,22 @@ impl Checkpoints {
         Ok(())
     }
 
+    fn compare_accounts(
+        &self,
+        position: Position,
+        partitions: &BTreeSet<Partition>,
+        reading: &Reading,
+    ) -> Result<(), AuditError> {
+        let is_of = |id: AccountId| partitions.contains(&Partition::of_account(id));
+        let known = reading.ledger.accounts().map(|account| (account.id, account));
+        let known: HashMap<AccountId, &Account> = known.filter(|(id, _)| is_of(*id)).collect();
+        let kept = self.stored.accounts.iter().map(|(id, account)| (*id, account));
+        let kept: HashMap<AccountId, &Account> = kept.filter(|(id, _)| is_of(*id)).collect();
+        if kept == known { Ok(()) } else { Err(differs("the accounts".to_owned(), position)) }
+    }
+
     fn compare_directory(&self, position: Position, reading: &Reading) -> Result<(), AuditError> {
         let (stored, ledger) = (&self.stored, &reading.ledger);
-        let known: HashMap<AccountId, &Account> =
-            ledger.accounts().map(|account| (account.id, account)).collect();
-        let kept: HashMap<AccountId, &Account> =
-            stored.accounts.iter().map(|(id, account)| (*id, account)).collect();
-        if kept != known {
-            return Err(differs("the accounts".to_owned(), position));
-        }
         if !stored.currencies.values().copied().eq(ledger.currencies()) {
             return Err(differs("the currencies".to_owned(), position));
         }

@@ -8,6 +8,7 @@ use quittance_ledger::{
     Allowance, Amount, Authority, BookEntry, Day, EntryState, Event, FeeRule, FeeScope, HoldState,
     HoldStatus, Leg, PaymentRequestId, Purpose, Timestamp, Transfer, TransferId, WalletId, WalletSnapshot,
 };
+use quittance_settlement::{PageNumber, Partition};
 
 use super::*;
 use crate::clock::system_now;
@@ -105,8 +106,11 @@ fn append_after(store: &Store, tip: Tip, at: Timestamp, event: Event) -> Tip {
 #[test]
 fn a_wallet_that_was_changed_in_the_checkpoint_is_found() {
     let error = damaged(|store, wallet| {
+        let partition = Partition::of(wallet.id);
+        let mut page = store.state().load().unwrap().wallets.remove(&partition).unwrap();
+        page.iter_mut().filter(|kept| kept.id == wallet.id).for_each(|kept| kept.posted += 1);
         let mut batch = StateBatch::default();
-        batch.wallet(&WalletSnapshot { posted: wallet.posted + 1, ..wallet }).unwrap();
+        batch.page(partition, PageNumber::new(0), &page).unwrap();
         store.state().write(batch).unwrap();
     });
     assert!(
@@ -316,7 +320,7 @@ fn a_pin_that_is_guessed_past_its_lock_is_found() {
 #[test]
 fn what_can_not_be_read_is_named() {
     let error = damaged(|store, _| store.damage_state());
-    assert!(error.to_string().contains("wallet in it can't be read"), "{error}");
+    assert!(error.to_string().contains("page of wallets in it can't be read"), "{error}");
 }
 
 /// With such a record every transfer's id would be too old, until the machine's clock has caught up.

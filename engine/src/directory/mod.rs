@@ -151,13 +151,13 @@ impl Directory {
     pub(crate) fn wallets_of(&self, account: AccountId) -> Seen<Result<Vec<WalletId>, Refusal>> {
         self.see(|register| {
             register.account(account)?;
-            Ok(register.wallets_of.get(&account).cloned().unwrap_or_default())
+            Ok(register.wallets_of(account).collect())
         })
     }
 
     /// An account's wallets, closed ones too, and such as are not durable yet.
     pub(crate) fn wallets_ever_of(&self, account: AccountId) -> Vec<WalletId> {
-        self.inner.read().register.wallets_of.get(&account).cloned().unwrap_or_default()
+        self.inner.read().register.wallets_of(account).collect()
     }
 
     pub(crate) fn paired_device(&self, id: DeviceId) -> Result<PairedDevice, Refusal> {
@@ -438,18 +438,21 @@ impl Directory {
         }
         let (done, waiting) = Done::new(permit);
         if let Some(known) = register.wallets.get(&wallet) {
-            let is_same =
-                known.owner == Owner::Account(account) && known.currency == currency && known.name == name;
+            let is_same = known.owner == Owner::Account(account)
+                && known.currency == currency
+                && known.name.as_deref() == name.as_ref();
             if !is_same {
                 return Err(Refusal::WalletIdTaken.into());
             }
             inner.wait(done)?;
             return Ok(waiting);
         }
-        let wallets = register.wallets_of.get(&account).map_or(&[] as &[_], Vec::as_slice);
-        let is_open = |wallet: &&WalletId| register.wallets.get(wallet).is_some_and(|wallet| wallet.is_open);
-        let open = wallets.iter().filter(is_open).count();
-        if open >= MAX_WALLETS_PER_ACCOUNT || wallets.len() >= MAX_WALLETS_EVER_PER_ACCOUNT {
+        let is_open = |wallet: WalletId| register.wallets.get(&wallet).is_some_and(|wallet| wallet.is_open);
+        let (ever, open) = register
+            .wallets_of(account)
+            .map(is_open)
+            .fold((0, 0), |(ever, open), is_open| (ever + 1, open + usize::from(is_open)));
+        if open >= MAX_WALLETS_PER_ACCOUNT || ever >= MAX_WALLETS_EVER_PER_ACCOUNT {
             return Err(Refusal::TooManyWallets.into());
         }
         inner.record(at, Event::WalletOpened { wallet, account, currency, name }, Some(done))?;

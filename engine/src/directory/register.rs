@@ -1,6 +1,6 @@
 //! The register: what the directory knows, as a plain value. Made by recovery, changed by events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashSet};
 
@@ -19,7 +19,8 @@ pub(crate) struct Register {
     pub(super) account_of_code: HashMap<[u8; 32], AccountId>,
     pub(super) currencies: BTreeMap<CurrencyCode, (Currency, WalletId)>,
     pub(super) wallets: HashMap<WalletId, Listing>,
-    pub(super) wallets_of: HashMap<AccountId, Vec<WalletId>>,
+    /// Wallets by whose they are. Most accounts have one, so a list for each would cost more than what is in it.
+    pub(super) owned: BTreeSet<(AccountId, WalletId)>,
     pub(super) fees: BTreeMap<FeeScope, FeeRule>,
     pub(super) rates: BTreeMap<(CurrencyCode, CurrencyCode), Rate>,
     /// Accounts that have, or had, limits over all their wallets of a currency.
@@ -27,11 +28,12 @@ pub(crate) struct Register {
 }
 
 /// What is known of a wallet outside its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) owner: Owner,
     pub(super) currency: CurrencyCode,
-    pub(super) name: Option<Name>,
+    /// Few wallets have one, and it takes much room.
+    pub(super) name: Option<Box<Name>>,
     pub(super) is_open: bool,
     /// Its shard was told to close it, and what it said is not known here yet.
     pub(super) is_closing: bool,
@@ -57,14 +59,14 @@ impl Register {
         let listing = Listing {
             owner: wallet.owner,
             currency: wallet.currency,
-            name: wallet.name,
+            name: wallet.name.map(Box::new),
             is_closing: false,
             is_open: wallet.status != quittance_ledger::WalletStatus::Closed,
         };
         if self.wallets.insert(wallet.id, listing).is_none()
             && let Owner::Account(account) = wallet.owner
         {
-            self.wallets_of.entry(account).or_default().push(wallet.id);
+            self.owned.insert((account, wallet.id));
         }
     }
 
@@ -94,10 +96,6 @@ impl Register {
 
     pub(crate) fn rate(&self, from: CurrencyCode, to: CurrencyCode) -> Option<Rate> {
         self.rates.get(&(from, to)).copied()
-    }
-
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
-        self.accounts.values()
     }
 
     pub(crate) fn currencies(&self) -> impl Iterator<Item = (Currency, WalletId)> {
@@ -145,6 +143,12 @@ impl Register {
         }
     }
 
+    /// An account's wallets in order of their ids, open or not.
+    pub(super) fn wallets_of(&self, account: AccountId) -> impl Iterator<Item = WalletId> + '_ {
+        let from_the_first = self.owned.range((account, WalletId::FIRST)..);
+        from_the_first.take_while(move |(owner, _)| *owner == account).map(|(_, wallet)| *wallet)
+    }
+
     /// Whether a wallet is an account's, open and staying so, and of a currency.
     pub(super) fn is_open_account_wallet(&self, wallet: WalletId, currency: CurrencyCode) -> bool {
         self.wallets.get(&wallet).is_some_and(|listing| {
@@ -155,7 +159,7 @@ impl Register {
         })
     }
 
-    pub(super) fn account(&self, id: AccountId) -> Result<&Account, Refusal> {
+    pub(crate) fn account(&self, id: AccountId) -> Result<&Account, Refusal> {
         self.accounts.get(&id).ok_or(Refusal::AccountUnknown)
     }
 

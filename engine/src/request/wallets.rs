@@ -49,8 +49,7 @@ impl Engine {
     /// # Errors
     /// There is no such account.
     pub async fn wallets_of(&self, account: AccountId) -> Result<Vec<WalletSnapshot>, EngineError> {
-        let mut ids = self.durably(self.directory.wallets_of(account)).await??;
-        ids.sort_unstable();
+        let ids = self.durably(self.directory.wallets_of(account)).await??;
         let mut wallets = Vec::with_capacity(ids.len());
         for id in ids {
             wallets.push(self.known_wallet(id).await?);

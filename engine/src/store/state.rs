@@ -2,17 +2,18 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `w` wallet | its snapshot |
+//! | `w` partition, page | the snapshots of the page's wallets, 64 of them but in the last page, in the order of opening |
 //! | `r` wallet, request | what has become of the request |
 //! | `h` wallet, transfer | what has become of the hold that the transfer placed |
 //! | `f` wallet, transfer, leg | what the wallet gave back of the leg |
 //! | `l` account, currency | the account's limits, and what counts toward them |
 //! | `e` scope | the fee rule |
 //! | `x` currency, `/`, currency | the rate of conversion |
-//! | `a` account | the account |
+//! | `a` partition, account | the account |
 //! | `c` code | the currency and its issuer wallet |
 //! | `p` partition | the position as of which the partition's wallets, their books and limits are written |
-//! | `d` | the position as of which accounts, currencies, fees and rates are written |
+//! | `o` partition | the position as of which the partition's accounts are written |
+//! | `d` | the position as of which currencies, fees and rates are written |
 //!
 //! Numbers in keys are big-endian, values are in postcard's encoding. None of it is ever ahead of the journal, and all of
 //! it can be made from the journal again.
@@ -26,7 +27,7 @@ use quittance_ledger::{
     Account, AccountId, AllowanceSnapshot, BookEntry, Currency, CurrencyCode, EntryState, FeeRule, FeeScope,
     LegId, PaymentRequestId, Rate, TransferId, WalletId, WalletSnapshot,
 };
-use quittance_settlement::Partition;
+use quittance_settlement::{Dirty, PageNumber, Partition, WALLETS_PER_PAGE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,7 +44,8 @@ pub(crate) struct StateBatch(sled::Batch);
 /// All that checkpoints say.
 #[derive(Debug, Default)]
 pub(crate) struct StoredState {
-    pub(crate) wallets: HashMap<WalletId, WalletSnapshot>,
+    /// By partition, in the order of opening.
+    pub(crate) wallets: BTreeMap<Partition, Vec<WalletSnapshot>>,
     pub(crate) entries: HashMap<WalletId, Vec<(BookEntry, EntryState)>>,
     pub(crate) allowances: Vec<AllowanceSnapshot>,
     pub(crate) fees: Vec<(FeeScope, FeeRule)>,
@@ -52,6 +54,8 @@ pub(crate) struct StoredState {
     pub(crate) currencies: BTreeMap<CurrencyCode, (Currency, WalletId)>,
     /// By the partition's number. What is missing was never written.
     pub(crate) partitions: BTreeMap<u16, Position>,
+    /// As `partitions`, of accounts.
+    pub(crate) account_partitions: BTreeMap<u16, Position>,
     pub(crate) directory: Position,
 }
 
@@ -59,6 +63,21 @@ impl StoredState {
     /// As of which position a partition's wallets are written.
     pub(crate) fn partition(&self, partition: Partition) -> Position {
         self.partitions.get(&partition.number()).copied().unwrap_or(Position::START)
+    }
+
+    /// As of which position a partition's accounts are written.
+    pub(crate) fn accounts(&self, partition: Partition) -> Position {
+        self.account_partitions.get(&partition.number()).copied().unwrap_or(Position::START)
+    }
+
+    /// Adds a page of wallets after those before it. Whether it is the next one, and its wallets are the partition's.
+    fn add_page(&mut self, partition: Partition, page: PageNumber, wallets: Vec<WalletSnapshot>) -> bool {
+        let before = self.wallets.entry(partition).or_default();
+        let is_next = before.len() == page.get() as usize * WALLETS_PER_PAGE as usize;
+        let is_of_size = (1..=WALLETS_PER_PAGE as usize).contains(&wallets.len());
+        let is_here = wallets.iter().all(|wallet| Partition::of(wallet.id) == partition);
+        before.extend(wallets);
+        is_next && is_of_size && is_here
     }
 }
 
@@ -79,7 +98,7 @@ impl StateTree {
     }
 
     pub(crate) fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let value = self.0.get(key(b'a', &[&id.to_bytes()]))?;
+        let value = self.0.get(account_key(id))?;
         value.map(|value| decode("account", &value)).transpose()
     }
 
@@ -90,8 +109,10 @@ impl StateTree {
             let (kind, rest) = key.split_first().ok_or(StoreError::Unreadable("state key"))?;
             match kind {
                 b'w' => {
-                    let wallet: WalletSnapshot = decode("wallet", &value)?;
-                    state.wallets.insert(wallet.id, wallet);
+                    let (partition, page) = read_page_key(rest)?;
+                    let wallets: Vec<WalletSnapshot> = decode("page of wallets", &value)?;
+                    let is_sound = state.add_page(partition, page, wallets);
+                    is_sound.then_some(()).ok_or(StoreError::Unreadable("page of wallets"))?;
                 }
                 b'r' | b'h' | b'f' => {
                     let (wallet, entry, entry_state) = read_entry(*kind, rest, &value)?;
@@ -112,6 +133,10 @@ impl StateTree {
                     let number = u16::from_be_bytes(rest.try_into().map_err(|_| bad_key())?);
                     state.partitions.insert(number, decode("position", &value)?);
                 }
+                b'o' => {
+                    let number = u16::from_be_bytes(rest.try_into().map_err(|_| bad_key())?);
+                    state.account_partitions.insert(number, decode("position", &value)?);
+                }
                 b'd' => state.directory = decode("position", &value)?,
                 _ => return Err(bad_key()),
             }
@@ -121,8 +146,34 @@ impl StateTree {
 }
 
 impl StateBatch {
-    pub(crate) fn wallet(&mut self, wallet: &WalletSnapshot) -> Result<(), StoreError> {
-        self.put(key(b'w', &[&wallet.id.to_bytes()]), wallet)
+    /// What changed of a partition, as of a position.
+    pub(crate) fn partition_state(
+        &mut self,
+        partition: Partition,
+        as_of: Position,
+        dirty: &Dirty,
+    ) -> Result<(), StoreError> {
+        for (page, wallets) in &dirty.pages {
+            self.page(partition, *page, wallets)?;
+        }
+        for (wallet, entry, state) in &dirty.entries {
+            self.entry(*wallet, *entry, state.as_ref())?;
+        }
+        for allowance in &dirty.allowances {
+            self.allowance(allowance)?;
+        }
+        self.partition(partition, as_of)
+    }
+
+    /// A page of wallets.
+    pub(crate) fn page(
+        &mut self,
+        partition: Partition,
+        page: PageNumber,
+        wallets: &Vec<WalletSnapshot>,
+    ) -> Result<(), StoreError> {
+        let (partition, page) = (partition.number().to_be_bytes(), page.get().to_be_bytes());
+        self.put(key(b'w', &[&partition, &page]), wallets)
     }
 
     /// An entry of a wallet's books; none where it was forgotten.
@@ -179,7 +230,7 @@ impl StateBatch {
     }
 
     pub(crate) fn account(&mut self, account: &Account) -> Result<(), StoreError> {
-        self.put(key(b'a', &[&account.id.to_bytes()]), account)
+        self.put(account_key(account.id), account)
     }
 
     pub(crate) fn currency(&mut self, currency: &Currency, issuer: WalletId) -> Result<(), StoreError> {
@@ -188,6 +239,10 @@ impl StateBatch {
 
     pub(crate) fn partition(&mut self, partition: Partition, as_of: Position) -> Result<(), StoreError> {
         self.put(key(b'p', &[&partition.number().to_be_bytes()]), &as_of)
+    }
+
+    pub(crate) fn accounts(&mut self, partition: Partition, as_of: Position) -> Result<(), StoreError> {
+        self.put(key(b'o', &[&partition.number().to_be_bytes()]), &as_of)
     }
 
     pub(crate) fn directory(&mut self, as_of: Position) -> Result<(), StoreError> {
@@ -202,6 +257,16 @@ impl StateBatch {
 
 fn key(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     std::iter::once(kind).chain(parts.iter().copied().flatten().copied()).collect()
+}
+
+fn account_key(id: AccountId) -> Vec<u8> {
+    key(b'a', &[&Partition::of_account(id).number().to_be_bytes(), &id.to_bytes()])
+}
+
+fn read_page_key(rest: &[u8]) -> Result<(Partition, PageNumber), StoreError> {
+    let (partition, page) = rest.split_first_chunk().ok_or(bad_key())?;
+    let partition = Partition::numbered(u16::from_be_bytes(*partition)).ok_or(bad_key())?;
+    Ok((partition, PageNumber::new(u32::from_be_bytes(page.try_into().map_err(|_| bad_key())?))))
 }
 
 fn entry_key(wallet: WalletId, entry: BookEntry) -> Vec<u8> {

@@ -113,7 +113,10 @@ fn in_this_process(options: &InProcessOptions) -> Result<Measured, Failure> {
     let start = || InProcess::start(&store, &keys, options.shards, in_flight);
     let runtime = runtime(load)?;
     let (parties, mut found) = {
+        let begun = Instant::now();
         let server = start()?;
+        // Of a store that was killed with its process this is the time that counts.
+        eprintln!("the engine has started after {:.2} s", begun.elapsed().as_secs_f64());
         let made = runtime.block_on(prepare(&server, &plan(load, SETTING_UP_AT_ONCE)))?;
         server.shut_down();
         made

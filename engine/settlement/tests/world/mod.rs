@@ -8,7 +8,7 @@ use quittance_ledger::{
     Refusal, RequestDetail, Split, Stop, Terms, Timestamp, Transfer, TransferId, Usage, Verifier, Wallet,
     WalletId, WalletStatus, decide_part,
 };
-use quittance_settlement::{Effect, Message, Partition, ShardState, Ticket};
+use quittance_settlement::{Effect, Message, Partition, PartitionState, ShardState, Ticket};
 
 /// A quarter of an hour before a midnight: what is counted on a day is under way when it ends.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_700_005_500);
@@ -168,11 +168,13 @@ pub(crate) struct World {
     pub(crate) settled: Vec<(Timestamp, Transfer)>,
 }
 
+fn hosted(shard: usize, shard_count: usize) -> impl Iterator<Item = PartitionState> {
+    Partition::all().filter(move |partition| partition.shard(shard_count) == shard).map(PartitionState::new)
+}
+
 impl World {
     pub(crate) fn new(shard_count: usize) -> Self {
-        let shards = (0..shard_count)
-            .map(|shard| ShardState::new(Partition::all().filter(|p| p.shard(shard_count) == shard)))
-            .collect();
+        let shards = (0..shard_count).map(|shard| ShardState::new(hosted(shard, shard_count))).collect();
         let mut world = Self {
             now: NOW,
             rested_at: NOW,
