@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
 use quittance_journal::{BlockHeader, BlockView, Log, LogError, LogReader, Position, TreeError};
-use segments::Segments;
+use segments::{SegmentSizes, Segments};
 use tempfile::TempDir;
 
 use crate::folder;
@@ -110,6 +110,20 @@ pub enum StoreError {
          restore the store from a backup"
     )]
     BlocksLost(Position),
+    /// A segment of the journal is not there.
+    #[error(
+        "the store is damaged: the journal's segment before {before} is missing; restore the store from a backup"
+    )]
+    SegmentMissing {
+        /// The one that comes after it.
+        before: PathBuf,
+    },
+    /// A segment of the journal is not as it was made.
+    #[error(
+        "the store is damaged: the journal's segment {0} is not as long as it was, or not in its place; restore the store \
+         from a backup"
+    )]
+    SegmentDamaged(PathBuf),
     /// A store can't be made where something is.
     #[error("there is something at {0} already: name a folder that is not there")]
     Exists(PathBuf),
@@ -227,7 +241,7 @@ impl Store {
         sync_folder(&folder)?;
         let journal = path.join(JOURNAL_FOLDER);
         folder::create(&journal, 0o700).map_err(|error| io(&journal, error))?;
-        let segments = Arc::new(Segments::open(&journal).map_err(|error| io(&journal, error))?);
+        let segments = Arc::new(Segments::open(&journal, SegmentSizes::USUAL)?);
         check_end(&path.join(END_FILE), &segments)?;
         // Before anything is made of it: no checkpoint may ever be ahead of the journal.
         segments.sync().map_err(|error| io(&journal, error))?;
