@@ -53,6 +53,13 @@ const PLACE_DISTANCE_BYTES: u64 = 64 * 1_024;
 
 static ZEROS: [u8; 256 * 1_024] = [0; 256 * 1_024];
 
+/// What may be done with a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
 /// Where a block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -76,6 +83,7 @@ struct Segment {
 pub(super) struct Segments {
     folder: PathBuf,
     sizes: SegmentSizes,
+    access: Access,
     state: RwLock<State>,
     syncs: AtomicU64,
 }
@@ -116,7 +124,7 @@ impl Segments {
     ///
     /// # Errors
     /// A segment before another is missing, or one was cut, or the file system said no.
-    pub(super) fn open(folder: &Path, sizes: SegmentSizes) -> Result<Self, StoreError> {
+    pub(super) fn open(folder: &Path, sizes: SegmentSizes, access: Access) -> Result<Self, StoreError> {
         let failed = |error| store_io(folder, error);
         let mut segments = segments_in(folder, sizes)?;
         let mut tip = Tip::GENESIS;
@@ -132,7 +140,8 @@ impl Segments {
             }
         }
         let state = State { segments, tip, next: tip.position.next() };
-        Ok(Self { folder: folder.to_owned(), sizes, state: RwLock::new(state), syncs: AtomicU64::new(0) })
+        let (state, syncs) = (RwLock::new(state), AtomicU64::new(0));
+        Ok(Self { folder: folder.to_owned(), sizes, access, state, syncs })
     }
 
     /// How many times blocks were made durable since the journal was opened.
@@ -237,6 +246,9 @@ impl Segments {
     /// Opens the last segment to go on after the last block, and clears what a crash may have left there: nothing of it may
     /// be taken for a block later. None where there is no segment yet.
     pub(super) fn write(&self) -> io::Result<Option<Writing>> {
+        if self.access == Access::Read {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         let state = self.state.read();
         let Some(last) = state.segments.last() else { return Ok(None) };
         let file = OpenOptions::new().read(true).write(true).open(last.path(&self.folder))?;

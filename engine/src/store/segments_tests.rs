@@ -82,7 +82,7 @@ impl Home {
 
     /// As a start does.
     fn open(&self) -> Result<Arc<Segments>, StoreError> {
-        let segments = Arc::new(Segments::open(&self.journal(), TINY)?);
+        let segments = Arc::new(Segments::open(&self.journal(), TINY, Access::Write)?);
         check_end(&self.end(), &segments)?;
         segments.sync().unwrap();
         Ok(segments)
