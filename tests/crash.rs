@@ -377,7 +377,7 @@ async fn a_damaged_store_is_refused() {
     let bits = (1..=8).map(|tenth| Damage::OneBitAt(10 * tenth));
     let damages: Vec<_> = bits.chain([Damage::Everywhere]).collect();
     let of_file = |file| damages.iter().map(move |damage| (file, *damage));
-    let journal = "journal/00000000000000000001.blocks";
+    let journal = "journal/000000-00000000000000000001.blocks";
     for (file, damage) in of_file("sled/db").chain(of_file(journal)) {
         copy_folder(&whole, &home.store());
         damage.apply(&home.store().join(file));

@@ -90,7 +90,7 @@ fn a_journal_that_lost_its_end_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let tip = commit(&Store::open(&path).unwrap(), Tip::GENESIS, 0..10);
-    let (blocks, end) = (path.join("journal/00000000000000000001.blocks"), path.join("END"));
+    let (blocks, end) = (path.join("journal/000000-00000000000000000001.blocks"), path.join("END"));
     let (before, old_end) = (fs::read(&blocks).unwrap(), fs::read(&end).unwrap());
     commit(&Store::open(&path).unwrap(), tip, 10..20);
     // The journal as it was, under the end mark as it is.
@@ -218,16 +218,21 @@ fn damage_is_found_wherever_it_is_and_nothing_is_made_of_it() {
 }
 
 #[test]
-fn a_segment_that_is_missing_is_found_by_whoever_reads_there() {
+fn a_segment_that_is_missing_is_found_at_the_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     commit(&Store::open(&path).unwrap(), Tip::GENESIS, 0..60_000);
     let files = files(&path);
     assert!(files.len() > 3);
-    fs::remove_file(&files[1]).unwrap();
-    let store = Store::open(&path).unwrap();
-    assert!(matches!(read(&store, Position::START), Err(ReplayError::Gap { .. })));
-    drop(store);
+    let aside = folder.path().join("aside");
+    fs::rename(&files[1], &aside).unwrap();
+    let opened = Store::open(&path);
+    assert!(
+        matches!(&opened, Err(StoreError::SegmentMissing { before }) if *before == files[2]),
+        "{opened:?}"
+    );
+    fs::rename(&aside, &files[1]).unwrap();
+    Store::open(&path).unwrap();
     fs::remove_file(files.last().unwrap()).unwrap();
     assert!(matches!(Store::open(&path), Err(StoreError::BlocksLost(_))));
 }

@@ -132,9 +132,10 @@ pub fn audit(path: &Path) -> Result<AuditReport, AuditError> {
 }
 
 /// Audits the store in the folder `path`, which nothing else may have open: of a running server's, see
-/// [`Engine::snapshot`](crate::Engine::snapshot). It is copied to the folder for temporary files (`TMPDIR`) and read there, so
-/// nothing in it changes. With `origin`, the server's, every device's signature of what it moved is checked too, which takes some
-/// 50 µs for each. `progress` is told from time to time how far the reading of the journal has come.
+/// [`Engine::snapshot`](crate::Engine::snapshot). Nothing in it changes: its journal is read where it lies, and its
+/// database is copied to the folder for temporary files (`TMPDIR`) and read there. With `origin`, the server's, every device's
+/// signature of what it moved is checked too, which takes some 50 µs for each. `progress` is told from time to time how far the
+/// reading of the journal has come.
 ///
 /// # Errors
 /// The first thing that is wrong.

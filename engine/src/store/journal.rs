@@ -40,12 +40,13 @@ impl JournalWriter {
         }
         // All before it is durable before anything is in the next one: nothing ever survives without what came before.
         self.write_out()?;
-        let before = self.writing.as_ref().map(|writing| writing.bytes);
         let making = match self.making.take() {
             Some(making) => making,
-            None => self.segments.make_next(before)?,
+            None => self.segments.make_next()?,
         };
-        self.writing = Some(self.segments.begin(making.finish()?, first)?);
+        let writing = self.segments.begin(making.finish()?, first)?;
+        assert!(bytes as u64 <= writing.bytes, "the smallest segment has room for the largest block");
+        self.writing = Some(writing);
         Ok(())
     }
 
@@ -62,7 +63,7 @@ impl JournalWriter {
         // Only now: the mark must never be ahead of what is durable.
         self.end.write(Mark::of(&last))?;
         if self.making.is_none() && writing.offset > writing.bytes / 2 {
-            self.making = Some(self.segments.make_next(Some(writing.bytes))?);
+            self.making = Some(self.segments.make_next()?);
         }
         Ok(())
     }
@@ -88,6 +89,15 @@ impl Log for JournalWriter {
 
     fn flush(&mut self) -> Result<(), LogError> {
         self.write_out().map_err(store_error)
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        // Or it would go on to write to the file that the next writer makes. What went wrong with it is of no use any more.
+        if let Some(making) = self.making.take() {
+            let _ = making.finish();
+        }
     }
 }
 

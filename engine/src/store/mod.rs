@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
 use quittance_journal::{BlockHeader, BlockView, Log, LogError, LogReader, Position, TreeError};
-use segments::Segments;
+use segments::{Access, SegmentSizes, Segments};
 use tempfile::TempDir;
 
 use crate::folder;
@@ -37,6 +37,7 @@ pub(crate) use state::{StateBatch, StateTree, StoredState};
 
 const END_FILE: &str = "END";
 const JOURNAL_FOLDER: &str = "journal";
+const DATABASE_FOLDER: &str = "sled";
 const FORMAT_FILE: &str = "FORMAT";
 const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
@@ -111,6 +112,20 @@ pub enum StoreError {
          restore the store from a backup"
     )]
     BlocksLost(Position),
+    /// A segment of the journal is not there.
+    #[error(
+        "the store is damaged: the journal's segment before {before} is missing; restore the store from a backup"
+    )]
+    SegmentMissing {
+        /// The one that comes after it.
+        before: PathBuf,
+    },
+    /// A segment of the journal is not as it was made.
+    #[error(
+        "the store is damaged: the journal's segment {0} is not as long as it was, or not in its place; restore the store \
+         from a backup"
+    )]
+    SegmentDamaged(PathBuf),
     /// A store can't be made where something is.
     #[error("there is something at {0} already: name a folder that is not there")]
     Exists(PathBuf),
@@ -141,6 +156,8 @@ pub struct Store {
     state: sled::Tree,
     history: sled::Tree,
     heads: sled::Tree,
+    /// Of a store that is read where it lies, beside a copy of its database.
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -152,7 +169,7 @@ impl Store {
         if read_format(path)?.is_none() {
             create(path)?;
         }
-        Self::open_database(path)
+        Self::open_to_write(path)
     }
 
     /// Whether there is a store in the folder `path`. Touches nothing.
@@ -171,11 +188,12 @@ impl Store {
         if read_format(path)?.is_none() {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        Self::open_database(path)
+        Self::open_to_write(path)
     }
 
-    /// Opens a copy of a store that must be there and that nobody has open, and leaves the store itself as it is: sled cuts
-    /// a damaged log off when it opens it. The copy goes with the folder that is given back with it.
+    /// Opens a store that must be there and that nobody has open, to read it, and leaves it as it is. Its journal, which may be
+    /// large, is read where it lies; the rest is copied, as sled cuts a damaged log off when it opens it. The copy goes with
+    /// the folder that is given back with it.
     ///
     /// # Errors
     /// As [`Store::open_existing`], and the file system has no room for the copy.
@@ -184,9 +202,9 @@ impl Store {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let folder = tempfile::tempdir().map_err(|error| io(&std::env::temp_dir(), error))?;
-        let database = path.join("sled").join("db");
-        // Held until the copy is whole. No database is for what follows to find.
-        let _lock = match File::open(&database) {
+        let database = path.join(DATABASE_FOLDER).join("db");
+        // A store without a database has nothing to lock.
+        let lock = match File::open(&database) {
             Ok(file) => {
                 let lock = patiently(|| match file.try_lock_shared() {
                     Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
@@ -198,16 +216,23 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(io(&database, error)),
         };
-        copy_folder(path, folder.path())?;
-        let store = Self::open_existing(folder.path()).map_err(|error| match error {
+        copy_all_but_journal(path, folder.path())?;
+        let opened = Self::open_parts(folder.path(), &path.join(JOURNAL_FOLDER), Access::Read);
+        let mut store = opened.map_err(|error| match error {
+            // Named where it is, not in the copy.
             StoreError::EndMark(_) => StoreError::EndMark(path.join(END_FILE)),
             other => other,
         })?;
+        store._lock = lock;
         Ok((store, folder))
     }
 
-    fn open_database(path: &Path) -> Result<Self, StoreError> {
-        let folder = path.join("sled");
+    fn open_to_write(path: &Path) -> Result<Self, StoreError> {
+        Self::open_parts(path, &path.join(JOURNAL_FOLDER), Access::Write)
+    }
+
+    fn open_parts(path: &Path, journal: &Path, access: Access) -> Result<Self, StoreError> {
+        let folder = path.join(DATABASE_FOLDER);
         let config = sled::Config::new()
             .path(&folder)
             .mode(sled::Mode::HighThroughput)
@@ -226,18 +251,22 @@ impl Store {
         let database_path = folder.join("db");
         let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
         sync_folder(&folder)?;
-        let journal = path.join(JOURNAL_FOLDER);
-        folder::create(&journal, 0o700).map_err(|error| io(&journal, error))?;
-        let segments = Arc::new(Segments::open(&journal).map_err(|error| io(&journal, error))?);
+        if access == Access::Write {
+            folder::create(journal, 0o700).map_err(|error| io(journal, error))?;
+        }
+        let segments = Arc::new(Segments::open(journal, SegmentSizes::USUAL, access)?);
         check_end(&path.join(END_FILE), &segments)?;
-        // Before anything is made of it: no checkpoint may ever be ahead of the journal.
-        segments.sync().map_err(|error| io(&journal, error))?;
+        if access == Access::Write {
+            // Before anything is made of it: no checkpoint may ever be ahead of the journal.
+            segments.sync().map_err(|error| io(journal, error))?;
+        }
         sync_folder(path)?;
         let state = database.open_tree("state")?;
         let history = database.open_tree("history")?;
         let heads = database.open_tree("heads")?;
         let database_file = Arc::new(database_file);
-        Ok(Self { path: path.to_owned(), database, database_file, segments, state, history, heads })
+        let path = path.to_owned();
+        Ok(Self { path, database, database_file, segments, state, history, heads, _lock: None })
     }
 
     /// Makes a store in the folder `target`, which must not be there, with this one's journal up to the record at `end`, which
@@ -301,7 +330,7 @@ impl Store {
     /// The file system said no.
     pub fn journal_writer(&self) -> Result<JournalWriter, StoreError> {
         let (end, _) = open_end(&self.path.join(END_FILE))?;
-        JournalWriter::new(Arc::clone(&self.segments), end).map_err(|error| io(&self.journal(), error))
+        JournalWriter::new(Arc::clone(&self.segments), end).map_err(|error| io(&self.path, error))
     }
 
     /// A reading end of the journal.
@@ -312,10 +341,6 @@ impl Store {
 
     pub(crate) fn journal_syncs(&self) -> u64 {
         self.segments.syncs()
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.path.join(JOURNAL_FOLDER)
     }
 
     pub(crate) fn state(&self) -> StateTree {
@@ -397,14 +422,18 @@ fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
     if Mark::of(view.header()) == mark { Ok(()) } else { Err(lost()) }
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
+/// Copies a store, or a folder in one, without its journal.
+fn copy_all_but_journal(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(to).map_err(|error| io(to, error))?;
     for entry in fs::read_dir(from).map_err(|error| io(from, error))? {
         let entry = entry.map_err(|error| io(from, error))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(|error| io(&path, error))?;
+        if entry.file_name() == JOURNAL_FOLDER {
+            continue;
+        }
         if kind.is_dir() {
-            copy_folder(&path, &target)?;
+            copy_all_but_journal(&path, &target)?;
         } else {
             fs::copy(&path, &target).map_err(|error| io(&path, error))?;
             // A store that may only be read is copied with its permissions, and sled writes to what it opens.

@@ -1,13 +1,16 @@
 //! The journal's files: blocks one after the other, in segments that are made before they are needed.
 //!
-//! A segment is named for the position of its first record, in twenty digits and `.blocks`. It holds blocks as they are
-//! (`quittance_journal::Block`), with nothing around them, and ends in zeros: it is written full of zeros when it is made,
-//! because a disk makes bytes durable in one write where a file neither grows nor gets new room. The segment that comes next
-//! lies ready as `next`. Segments get larger as a journal does, so that a small one takes little room.
+//! A segment is named for its number, in six digits, and the position of its first record, in twenty: the first is
+//! `000000-00000000000000000001.blocks`. It holds blocks as they are (`quittance_journal::Block`), with nothing around them,
+//! and ends in zeros: it is written full of zeros when it is made, because a disk makes bytes durable in one write where a
+//! file neither grows nor gets new room. The segment that comes next lies ready as `next`. Segments get larger as a journal
+//! does, so that a small one takes little room, and how large each is follows from its number: one that is missing, or was
+//! cut, is found without reading any.
 //!
 //! Where a block begins is kept in memory for one block in every 64 KiB alone; the others are found from there by the
 //! length that each says it has.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -19,20 +22,43 @@ use std::thread::{self, JoinHandle};
 use parking_lot::RwLock;
 use quittance_journal::{BlockHeader, BlockView, MAX_BLOCK_BYTES, Position, Tip};
 
+use super::{StoreError, io as store_io};
 use crate::folder;
 
 const SUFFIX: &str = ".blocks";
 const NEXT: &str = "next";
 
-/// How large the first segment is, and the largest. Each is twice as large as the one before it.
-const FIRST_SEGMENT_BYTES: u64 = 256 * 1_024;
-const MAX_SEGMENT_BYTES: u64 = 64 * 1_024 * 1_024;
-const _: () = assert!(FIRST_SEGMENT_BYTES >= MAX_BLOCK_BYTES as u64);
+/// How large segments are. Each is twice as large as the one before it, up to the largest. None is smaller than a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SegmentSizes {
+    first_bytes: u64,
+    max_bytes: u64,
+}
+
+impl SegmentSizes {
+    /// Those of every store: part of its format.
+    pub(super) const USUAL: Self = Self { first_bytes: 256 * 1_024, max_bytes: 64 * 1_024 * 1_024 };
+
+    /// How large the segment with this number is.
+    fn of(self, number: u64) -> u64 {
+        let doubled = u32::try_from(number).ok().and_then(|number| 1_u64.checked_shl(number));
+        self.first_bytes.saturating_mul(doubled.unwrap_or(u64::MAX)).min(self.max_bytes)
+    }
+}
+
+const _: () = assert!(SegmentSizes::USUAL.first_bytes >= MAX_BLOCK_BYTES as u64);
 
 /// How far apart the blocks are at least whose places are kept.
 const PLACE_DISTANCE_BYTES: u64 = 64 * 1_024;
 
 static ZEROS: [u8; 256 * 1_024] = [0; 256 * 1_024];
+
+/// What may be done with a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
 
 /// Where a block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +70,7 @@ pub(super) struct Place {
 /// A file of the journal.
 #[derive(Clone, Debug)]
 struct Segment {
+    number: u64,
     first: Position,
     /// Up to where it may be read. Of one that is full this is its length: zeros end it.
     readable: u64,
@@ -55,6 +82,8 @@ struct Segment {
 #[derive(Debug)]
 pub(super) struct Segments {
     folder: PathBuf,
+    sizes: SegmentSizes,
+    access: Access,
     state: RwLock<State>,
     syncs: AtomicU64,
 }
@@ -90,20 +119,19 @@ pub(super) struct Writing {
 }
 
 impl Segments {
-    /// Looks at the journal in `folder`, which is there, and finds its end: the last block that is whole and follows on from
-    /// the one before it. Changes nothing.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let mut segments = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let Some(first) = entry.file_name().to_str().and_then(first_of) else { continue };
-            segments.push(Segment { first, readable: entry.metadata()?.len(), places: None });
-        }
-        segments.sort_unstable_by_key(|segment| segment.first);
+    /// Looks at the journal in `folder` and finds its end: the last block that is whole and follows on from the one before it.
+    /// Changes nothing. No folder is a journal without a block.
+    ///
+    /// # Errors
+    /// A segment before another is missing, or one was cut, or the file system said no.
+    pub(super) fn open(folder: &Path, sizes: SegmentSizes, access: Access) -> Result<Self, StoreError> {
+        let failed = |error| store_io(folder, error);
+        let mut segments = segments_in(folder, sizes)?;
         let mut tip = Tip::GENESIS;
         // The last one has no block yet where the journal ended with the segment before.
         for segment in segments.iter_mut().rev() {
-            let end = read_to_end(&File::open(path_of(folder, segment.first))?, segment)?;
+            let file = File::open(segment.path(folder)).map_err(failed)?;
+            let end = read_to_end(&file, segment).map_err(failed)?;
             segment.places = Some(Arc::new(end.places));
             segment.readable = end.offset;
             tip = end.tip;
@@ -112,7 +140,8 @@ impl Segments {
             }
         }
         let state = State { segments, tip, next: tip.position.next() };
-        Ok(Self { folder: folder.to_owned(), state: RwLock::new(state), syncs: AtomicU64::new(0) })
+        let (state, syncs) = (RwLock::new(state), AtomicU64::new(0));
+        Ok(Self { folder: folder.to_owned(), sizes, access, state, syncs })
     }
 
     /// How many times blocks were made durable since the journal was opened.
@@ -130,9 +159,10 @@ impl Segments {
         let state = self.state.read();
         // All before the last two were made durable when the next began.
         for segment in state.segments.iter().rev().take(2) {
-            File::open(path_of(&self.folder, segment.first))?.sync_all()?;
+            File::open(segment.path(&self.folder))?.sync_all()?;
         }
-        Ok(())
+        // The last one may have been named just before the process was killed.
+        folder::sync(&self.folder)
     }
 
     /// Whether the segment that the next block belongs to is the last one.
@@ -176,7 +206,11 @@ impl Segments {
             let Some(segment) = state.segments.get(index) else { return Ok(None) };
             (segment.clone(), index)
         };
-        let path = path_of(&self.folder, segment.first);
+        let path = segment.path(&self.folder);
+        let start = Place { first: segment.first, offset: 0 };
+        if position == segment.first {
+            return Ok(Some(Part { segment: segment.first, path, from: start, readable: segment.readable }));
+        }
         let places = match segment.places {
             Some(places) => places,
             None => {
@@ -188,7 +222,7 @@ impl Segments {
             }
         };
         let before = places.partition_point(|place| place.first <= position).saturating_sub(1);
-        let from = places.get(before).copied().unwrap_or(Place { first: segment.first, offset: 0 });
+        let from = places.get(before).copied().unwrap_or(start);
         Ok(Some(Part { segment: segment.first, path, from, readable: segment.readable }))
     }
 
@@ -212,9 +246,12 @@ impl Segments {
     /// Opens the last segment to go on after the last block, and clears what a crash may have left there: nothing of it may
     /// be taken for a block later. None where there is no segment yet.
     pub(super) fn write(&self) -> io::Result<Option<Writing>> {
+        if self.access == Access::Read {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         let state = self.state.read();
         let Some(last) = state.segments.last() else { return Ok(None) };
-        let file = OpenOptions::new().read(true).write(true).open(path_of(&self.folder, last.first))?;
+        let file = OpenOptions::new().read(true).write(true).open(last.path(&self.folder))?;
         let bytes = file.metadata()?.len();
         let mut buffer = vec![0; ZEROS.len()];
         let (mut at, mut is_cleared) = (last.readable, false);
@@ -235,17 +272,17 @@ impl Segments {
 
     /// Begins a segment with the block that begins with `first`. Its name is durable when this returns.
     pub(super) fn begin(&self, made: Made, first: Position) -> io::Result<Writing> {
-        fs::rename(self.folder.join(NEXT), path_of(&self.folder, first))?;
+        let number = self.state.read().segments.len() as u64;
+        let segment = Segment { number, first, readable: 0, places: Some(Arc::default()) };
+        fs::rename(self.folder.join(NEXT), segment.path(&self.folder))?;
         folder::sync(&self.folder)?;
-        let segment = Segment { first, readable: 0, places: Some(Arc::default()) };
         self.state.write().segments.push(segment);
         Ok(Writing { file: made.file, offset: 0, bytes: made.bytes, first })
     }
 
-    /// Starts to make the segment after one of so many bytes, or the first.
-    pub(super) fn make_next(&self, after: Option<u64>) -> io::Result<Making> {
-        let bytes =
-            after.map_or(FIRST_SEGMENT_BYTES, |bytes| bytes.saturating_mul(2)).clamp(1, MAX_SEGMENT_BYTES);
+    /// Starts to make the segment that comes after all there are.
+    pub(super) fn make_next(&self) -> io::Result<Making> {
+        let bytes = self.sizes.of(self.state.read().segments.len() as u64);
         let path = self.folder.join(NEXT);
         let thread = thread::Builder::new().name("segment".to_owned());
         thread.spawn(move || make(&path, bytes)).map(Making)
@@ -283,13 +320,50 @@ fn make(path: &Path, bytes: u64) -> io::Result<Made> {
     Ok(Made { file, bytes })
 }
 
-fn first_of(name: &str) -> Option<Position> {
-    let digits = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20)?;
-    digits.parse().ok().map(Position::new)
+impl Segment {
+    /// The segment whose file has this name; none where that is no segment's.
+    fn named(name: &OsStr, bytes: u64) -> Option<Self> {
+        let (number, first) = name.to_str()?.strip_suffix(SUFFIX)?.split_once('-')?;
+        let (number, first) = (number.parse().ok()?, Position::new(first.parse().ok()?));
+        let segment = Self { number, first, readable: bytes, places: None };
+        (segment.name().as_str() == name).then_some(segment)
+    }
+
+    fn name(&self) -> String {
+        format!("{:06}-{:020}{SUFFIX}", self.number, self.first.get())
+    }
+
+    fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(self.name())
+    }
 }
 
-fn path_of(folder: &Path, first: Position) -> PathBuf {
-    folder.join(format!("{:020}{SUFFIX}", first.get()))
+/// The segments in a folder, in their order. None is missing before another, and none is shorter than it was made.
+fn segments_in(folder: &Path, sizes: SegmentSizes) -> Result<Vec<Segment>, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| store_io(folder, error))?,
+    };
+    let mut segments = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| store_io(folder, error))?;
+        let bytes = entry.metadata().map_err(|error| store_io(&entry.path(), error))?.len();
+        segments.extend(Segment::named(&entry.file_name(), bytes));
+    }
+    segments.sort_unstable_by_key(|segment| (segment.number, segment.first));
+    let mut before = Position::START;
+    for (expected, segment) in (0..).zip(&segments) {
+        if segment.number > expected {
+            return Err(StoreError::SegmentMissing { before: segment.path(folder) });
+        }
+        let is_first = before == Position::START;
+        let follows = if is_first { segment.first == before.next() } else { segment.first > before };
+        if segment.number < expected || !follows || segment.readable != sizes.of(segment.number) {
+            return Err(StoreError::SegmentDamaged(segment.path(folder)));
+        }
+        before = segment.first;
+    }
+    Ok(segments)
 }
 
 fn is_far(places: &[Place], place: Place) -> bool {
@@ -348,15 +422,18 @@ fn places_in(file: &File, readable: u64) -> io::Result<Vec<Place>> {
     Ok(places)
 }
 
-/// A stretch of a file that was read at once, because what comes next in it is asked for next.
+/// A stretch of a file that was read at once. Who reads on from where it ends gets twice as much the next time: what comes
+/// next is likely to be asked for. Who comes from elsewhere gets little more than what was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     at: u64,
     bytes: Vec<u8>,
+    ahead: usize,
 }
 
-/// How much is read at once: some blocks of the largest.
-const WINDOW_BYTES: usize = 512 * 1_024;
+/// How much is read at once, at least and at most: some blocks of the smallest, and of the largest.
+const MIN_WINDOW_BYTES: usize = 4 * 1_024;
+const MAX_WINDOW_BYTES: usize = 512 * 1_024;
 
 /// What stands where a block should, and is none.
 #[derive(Debug)]
@@ -391,7 +468,10 @@ impl Window {
         let is_within = offset >= self.at
             && offset.saturating_add(wanted as u64) <= self.at.saturating_add(self.bytes.len() as u64);
         if !is_within {
-            let ahead = readable.saturating_sub(offset).min(WINDOW_BYTES as u64) as usize;
+            let reads_on = self.at < offset && offset <= self.at.saturating_add(self.bytes.len() as u64);
+            let ahead = if reads_on { self.ahead.saturating_mul(2) } else { 0 };
+            self.ahead = ahead.clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES);
+            let ahead = readable.saturating_sub(offset).min(self.ahead as u64) as usize;
             self.bytes.resize(ahead.max(wanted), 0);
             self.at = offset;
             let read = read_full(file, &mut self.bytes, offset)?;
@@ -415,3 +495,7 @@ fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     }
     Ok(read)
 }
+
+#[cfg(test)]
+#[path = "segments_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! `quittance audit`: reads a store and says whether everything in it holds.
 //!
-//! The store of a stopped server is read from a copy. A server that runs is asked for a snapshot of its journal, which is read
+//! The journal of a stopped server is read where it lies, the rest of its store from a copy. A server that runs is asked for a snapshot of its journal, which is read
 //! on the same machine.
 
 use std::io::Write as _;
@@ -17,7 +17,7 @@ use crate::client::Client;
 #[derive(clap::Args)]
 #[command(
     after_help = "Give the folder of a stopped server's store, or --live with the URL of a server that runs on this machine: it \
-                  makes a snapshot of its journal beside its store, which stays there. The store is copied to the folder for temporary files and read there: set TMPDIR to where there is room \
+                  makes a snapshot of its journal beside its store, which stays there. Nothing in the store changes. All but its journal is copied to the folder for temporary files and read there: set TMPDIR to where there is room \
                   for it. Exits with 0 if everything holds, and with 1 and the breach on stderr if it does not."
 )]
 pub(super) struct AuditArgs {
