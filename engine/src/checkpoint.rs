@@ -19,7 +19,7 @@ use quittance_settlement::{PARTITION_COUNT, Partition};
 use crate::actors::{PartitionCheckpoint, Router};
 use crate::heads::Heads;
 use crate::history::History;
-use crate::store::{StateBatch, StateTree, StoreError};
+use crate::store::{Database, StateBatch, StateTree, StoreError};
 
 /// How many blocks may wait for this thread before the notifier waits for it.
 pub(crate) const MAX_WAITING_BLOCKS: usize = 1_024;
@@ -43,6 +43,7 @@ pub(crate) enum CheckpointTask {
 
 pub(crate) struct Checkpointer {
     pub(crate) state: StateTree,
+    pub(crate) database: Database,
     pub(crate) history: Arc<History>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) router: Arc<Router>,
@@ -226,7 +227,7 @@ impl Checkpointer {
         self.history.flush()?;
         self.heads.flush()?;
         self.accounts.write()?;
-        self.state.sync()
+        self.database.sync()
     }
 }
 
