@@ -398,3 +398,60 @@ async fn a_damaged_store_is_refused() {
         fs::remove_dir_all(home.store()).unwrap();
     }
 }
+
+/// All that the database has is made from the journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_whose_database_was_taken_away_makes_it_again() {
+    let home = Home::keeping_its_port(BINARY);
+    let server = home.start_with(&["--checkpoint-seconds", "1"]);
+    let operator = server.operator();
+    register(&operator).await;
+    let payer = join(&operator, "payer", KeyAlgorithm::P256).await;
+    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
+    fund(&operator, payer.wallet, 10_000).await;
+    let open = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(None, euro()) };
+    let barcode = ask(&payee, &open).await.barcode.text;
+    let once = ask(&payee, &NewPaymentRequest::of(Some(70), euro())).await.barcode.text;
+    let first = Payment { amount: Some(7), ..payment(&payer, &barcode) };
+    let told = payer.client.pay(&first).await.unwrap();
+    pay(&payer, &once).await.unwrap();
+    for n in 1..30 {
+        payer.client.pay(&Payment { amount: Some(n), ..payment(&payer, &barcode) }).await.unwrap();
+    }
+    let (status, said) = server.terminate();
+    assert_eq!(status.code(), Some(0), "{said}");
+
+    let mut seen = Vec::new();
+    for is_taken_away in [false, true] {
+        if is_taken_away {
+            fs::remove_dir_all(home.store().join("sled")).unwrap();
+        }
+        let server = home.start();
+        let operator = server.operator();
+        let mut wallets = Vec::new();
+        for wallet in [payer.wallet, payee.wallet] {
+            wallets.push((
+                operator.all_transfers(wallet, 10).await.unwrap(),
+                operator.wallet(wallet).await.unwrap(),
+            ));
+        }
+        let head = operator.latest_head().await.unwrap().head;
+        let mut receipt: serde_json::Value =
+            serde_json::from_slice(&operator.receipt_file(told.id).await.unwrap()).unwrap();
+        // It names the time at which it was made.
+        assert!(receipt["receipt"].as_object_mut().unwrap().remove("head").is_some());
+        seen.push((wallets, (head.position, head.blocks, head.last, head.root), receipt));
+        let again = Payment { id: told.id, amount: Some(7), ..payment(&payer, &barcode) };
+        assert_eq!(payer.client.apart().pay(&again).await.unwrap(), told);
+        server.kill();
+    }
+    assert_eq!(seen[0], seen[1]);
+    let audit = home.audit();
+    assert_eq!(audit.status.code(), Some(0), "{}", String::from_utf8_lossy(&audit.stderr));
+
+    let server = home.start();
+    let payer = Party { client: payer.client.apart(), ..payer };
+    let spent = pay(&payer, &once).await.unwrap_err();
+    assert_eq!(spent.problem().unwrap().slug(), "request-paid");
+    drop(server);
+}

@@ -17,7 +17,7 @@ use quittance_ledger::{Account, AccountId, Event};
 use crate::actors::{Router, ShardCheckpoint};
 use crate::heads::Heads;
 use crate::history::History;
-use crate::store::{StateBatch, StateTree, StoreError};
+use crate::store::{Database, StateBatch, StateTree, StoreError};
 
 /// How many blocks may wait for this thread before the notifier waits for it.
 pub(crate) const MAX_WAITING_BLOCKS: usize = 1_024;
@@ -37,6 +37,7 @@ pub(crate) enum CheckpointTask {
 
 pub(crate) struct Checkpointer {
     pub(crate) state: StateTree,
+    pub(crate) database: Database,
     pub(crate) history: Arc<History>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) router: Arc<Router>,
@@ -139,7 +140,7 @@ impl Checkpointer {
         self.history.flush()?;
         self.heads.flush()?;
         self.accounts.write()?;
-        self.state.sync()
+        self.database.sync()
     }
 }
 

@@ -136,6 +136,7 @@ impl Engine {
             spawn_committer(committer, Arc::clone(&router), notifier).map_err(StartError::Thread)?;
         let checkpointer = Checkpointer {
             state: store.state(),
+            database: store.database().clone(),
             history: Arc::clone(&history),
             heads: Arc::clone(&heads),
             router: Arc::clone(&router),

@@ -110,6 +110,46 @@ fn a_journal_that_lost_its_end_is_refused() {
     }
 }
 
+/// sled ends its log where it finds damage and says nothing, so what it says last is not believed.
+#[test]
+fn a_database_that_lost_what_it_had_is_refused_until_it_is_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let (database, synced) = (path.join("sled/db"), path.join("SYNCED"));
+    let tip = commit(&Store::open(&path).unwrap(), Tip::GENESIS, 0..10);
+    let (before, old_synced) = (fs::read(&database).unwrap(), fs::read(&synced).unwrap());
+    drop(Store::open(&path).unwrap());
+    fs::write(&database, before).unwrap();
+    let refused = || {
+        let error = Store::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::DatabaseLost(_)), "{error:?}");
+        assert!(error.to_string().contains("take the folder `sled` in the store away"), "{error}");
+    };
+    refused();
+    let lost = fs::read(&synced).unwrap();
+    for unreadable in [Some([7; 64].as_slice()), Some(&[]), None] {
+        match unreadable {
+            Some(bytes) => fs::write(&synced, bytes).unwrap(),
+            None => fs::remove_file(&synced).unwrap(),
+        }
+        refused();
+    }
+    // A file that is behind is what a loss of power leaves.
+    fs::write(&synced, old_synced).unwrap();
+    assert_eq!(read(&Store::open(&path).unwrap(), Position::START).unwrap().1, tip);
+    for is_empty in [false, true] {
+        fs::write(&synced, &lost).unwrap();
+        fs::remove_dir_all(path.join("sled")).unwrap();
+        if is_empty {
+            fs::create_dir(path.join("sled")).unwrap();
+            fs::remove_file(&synced).unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(read(&Store::open(&path).unwrap(), Position::START).unwrap().1, tip);
+        }
+    }
+}
+
 fn files(path: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> =
         fs::read_dir(path.join("journal")).unwrap().map(|file| file.unwrap().path()).collect();

@@ -4,6 +4,8 @@
 //! mark is what contradicts that. It is written after each flush and not synced on the way, so it may be behind the journal
 //! after a loss of power, but it is never ahead: a journal that ends before it has lost blocks.
 //!
+//! The database has a file of the same form, `SYNCED`, of which only the count is of use.
+//!
 //! Two slots, written in turn, so that one of them is whole whenever the power goes:
 //!
 //! | bytes | what |
@@ -50,11 +52,12 @@ impl Mark {
 
 impl EndMark {
     /// Makes the file of a new store, which has no block.
-    pub(super) fn create(path: &Path) -> io::Result<()> {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         let mut end = Self { file, writes: 0 };
         end.write(Mark::NOTHING)?;
-        end.sync()
+        end.sync()?;
+        Ok(end)
     }
 
     /// Opens the file and reads the mark; none where it can't be read.
@@ -67,6 +70,11 @@ impl EndMark {
         let slots = [read_slot(&file, 0)?, read_slot(&file, 1)?];
         let newest = slots.into_iter().flatten().max_by_key(|(writes, _)| *writes);
         Ok(newest.map(|(writes, mark)| (Self { file, writes }, mark)))
+    }
+
+    /// How many times a mark was written.
+    pub(super) const fn writes(&self) -> u64 {
+        self.writes
     }
 
     /// Writes the mark. The block is durable.

@@ -1,10 +1,12 @@
 //! The store: what the engine keeps on disk. The one place that knows sled.
 //!
 //! A store is a folder with a `FORMAT` file, which says what wrote it before anything else is touched, the journal in
-//! `journal/`, a sled database of what is made from it in `sled/`, a file `END` that says where the journal ends, and the
-//! list `KEYS`. sled's lock guards all of it. Whoever serves the store may keep files of its own beside these, such as the nonces that devices have
-//! used.
+//! `journal/`, a file `END` that says where it ends, and the list `KEYS`. What is made from the journal is in a sled database in
+//! `sled/`, and `SYNCED` says how much of that was durable; where these two are taken away, the next start makes them again.
+//! sled's lock guards all of it. Whoever serves the store may keep files of its own beside these, such as the nonces that
+//! devices have used.
 
+mod database;
 mod end_mark;
 mod heads;
 mod history;
@@ -27,6 +29,7 @@ use tempfile::TempDir;
 
 use crate::folder;
 
+pub(crate) use database::Database;
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
     EntryCounts, HistoryBatch, HistoryTree, IdKey, Line, LinkedLine, Opening, OpeningName, ReferenceHash,
@@ -35,6 +38,7 @@ pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};
 
 const END_FILE: &str = "END";
+const SYNCED_FILE: &str = "SYNCED";
 const JOURNAL_FOLDER: &str = "journal";
 const DATABASE_FOLDER: &str = "sled";
 const FORMAT_FILE: &str = "FORMAT";
@@ -44,10 +48,6 @@ const FORMAT_NUMBER: u32 = 4;
 /// Longer than any format file, to read no more than that of a file that is none.
 const MAX_FORMAT_FILE_BYTES: u64 = 64;
 
-/// How much sled writes at a time. A leaf of sled's tree holds up to 17 values, and one that outgrows a quarter of a
-/// segment is written to a file of its own, which sled 0.34.7 never syncs; a leaf full of the index's largest values fits.
-const SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
-
 /// How often, and how far apart, a lock is tried for.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -55,7 +55,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How much of a journal is copied before it is made durable.
 const COPIED_BYTES_PER_FLUSH: usize = 8 * 1_024 * 1_024;
 
-const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
+/// What helps where the database is damaged.
+const REMADE: &str =
+    "take the folder `sled` in the store away, and the next start makes it again from the journal";
 
 /// Why a store can't be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +102,11 @@ pub enum StoreError {
         error: std::io::Error,
     },
     /// The database is damaged, or failed.
-    #[error("the store's database failed: {0}; if it is damaged, restore the store from a backup")]
+    #[error("the store's database failed: {0}; if it is damaged, {REMADE}")]
     Database(#[from] sled::Error),
+    /// The database has less than it had when it was last made durable.
+    #[error("the store is damaged: the database in {0} has lost what was on the disk; {REMADE}")]
+    DatabaseLost(PathBuf),
     /// A block could not be written.
     #[error(transparent)]
     Journal(Box<LogError>),
@@ -138,19 +143,24 @@ pub enum StoreError {
     #[error("no random numbers from the operating system: {0}")]
     Random(getrandom::Error),
     /// The tree of blocks can't be used.
-    #[error("{0}; if the store is damaged, restore it from a backup")]
+    #[error("{0}; if the store's database is damaged, {REMADE}")]
     Heads(#[from] TreeError),
     /// A checkpoint or an index holds what can't be read.
-    #[error("the store is damaged: a {0} in it can't be read; restore the store from a backup")]
+    #[error("the store's database is damaged: a {0} in it can't be read; {REMADE}")]
     Unreadable(&'static str),
+    /// The list of the keys is missing or can't be read.
+    #[error(
+        "the store is damaged: its list of the keys it was used with is missing or can't be read; restore the store from a \
+         backup"
+    )]
+    Keys,
 }
 
 /// An open store. No other process can open it meanwhile.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    database: sled::Db,
-    database_file: Arc<File>,
+    database: Database,
     segments: Arc<Segments>,
     state: sled::Tree,
     history: sled::Tree,
@@ -220,6 +230,7 @@ impl Store {
         let mut store = opened.map_err(|error| match error {
             // Named where it is, not in the copy.
             StoreError::EndMark(_) => StoreError::EndMark(path.join(END_FILE)),
+            StoreError::DatabaseLost(_) => StoreError::DatabaseLost(path.join(DATABASE_FOLDER)),
             other => other,
         })?;
         store._lock = lock;
@@ -231,25 +242,8 @@ impl Store {
     }
 
     fn open_parts(path: &Path, journal: &Path, access: Access) -> Result<Self, StoreError> {
-        let folder = path.join(DATABASE_FOLDER);
-        let config = sled::Config::new()
-            .path(&folder)
-            .mode(sled::Mode::HighThroughput)
-            .cache_capacity(CACHE_BYTES)
-            .segment_size(SEGMENT_BYTES)
-            // What must be durable is flushed by whoever waits for it.
-            .flush_every_ms(None);
-        let database = patiently(|| {
-            config.open().map_err(|error| match error {
-                sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
-                    StoreError::Locked(path.to_owned())
-                }
-                other => StoreError::Database(other),
-            })
-        })?;
-        let database_path = folder.join("db");
-        let database_file = File::open(&database_path).map_err(|error| io(&database_path, error))?;
-        sync_folder(&folder)?;
+        // First, for its lock.
+        let database = Database::open(path, &path.join(DATABASE_FOLDER), &path.join(SYNCED_FILE))?;
         if access == Access::Write {
             folder::create(journal, 0o700).map_err(|error| io(journal, error))?;
         }
@@ -260,12 +254,9 @@ impl Store {
             segments.sync().map_err(|error| io(journal, error))?;
         }
         sync_folder(path)?;
-        let state = database.open_tree("state")?;
-        let history = database.open_tree("history")?;
-        let heads = database.open_tree("heads")?;
-        let database_file = Arc::new(database_file);
-        let path = path.to_owned();
-        Ok(Self { path, database, database_file, segments, state, history, heads, _lock: None })
+        let (state, history, heads) =
+            (database.tree("state")?, database.tree("history")?, database.tree("heads")?);
+        Ok(Self { path: path.to_owned(), database, segments, state, history, heads, _lock: None })
     }
 
     /// Makes a store in the folder `target`, which must not be there, with this one's journal up to the record at `end`, which
@@ -307,7 +298,7 @@ impl Store {
     pub(crate) fn keys(&self) -> Result<Vec<[u8; 32]>, StoreError> {
         let keys = key_list::read(&self.path).map_err(|error| io(&self.path, error))?;
         let is_used = self.segments.tip().position > Position::START;
-        keys.filter(|keys| !keys.is_empty() || !is_used).ok_or(StoreError::Unreadable("list of the keys"))
+        keys.filter(|keys| !keys.is_empty() || !is_used).ok_or(StoreError::Keys)
     }
 
     pub(crate) fn write_keys(&self, fingerprints: &[[u8; 32]]) -> Result<(), StoreError> {
@@ -342,8 +333,12 @@ impl Store {
         self.segments.syncs()
     }
 
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
+    }
+
     pub(crate) fn state(&self) -> StateTree {
-        StateTree::new(self.state.clone(), Arc::clone(&self.database_file))
+        StateTree::new(self.state.clone())
     }
 
     pub(crate) fn history(&self) -> HistoryTree {
@@ -363,8 +358,7 @@ impl Store {
 
     /// Makes all that was written durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.database.flush()?;
-        self.database_file.sync_data().map_err(|error| io(&self.path, error))?;
+        self.database.sync()?;
         let end = self.path.join(END_FILE);
         open_end(&end)?.0.sync().map_err(|error| io(&end, error))
     }

@@ -18,8 +18,6 @@
 //! it can be made from the journal again.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::sync::Arc;
 
 use quittance_journal::Position;
 use quittance_ledger::{
@@ -34,7 +32,7 @@ use super::StoreError;
 
 /// The tree that checkpoints are written to.
 #[derive(Clone, Debug)]
-pub(crate) struct StateTree(sled::Tree, Arc<File>);
+pub(crate) struct StateTree(sled::Tree);
 
 /// Changes that are written together or not at all.
 #[derive(Debug, Default)]
@@ -63,15 +61,8 @@ impl StoredState {
 }
 
 impl StateTree {
-    pub(super) const fn new(tree: sled::Tree, database_file: Arc<File>) -> Self {
-        Self(tree, database_file)
-    }
-
-    /// Makes durable what was written to the database until now.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.0.flush()?;
-        // sled's flush writes the file but asks for neither its metadata nor the disk's own cache.
-        Ok(self.1.sync_data().map_err(sled::Error::Io)?)
+    pub(super) const fn new(tree: sled::Tree) -> Self {
+        Self(tree)
     }
 
     pub(crate) fn write(&self, batch: StateBatch) -> Result<(), StoreError> {
