@@ -147,7 +147,7 @@ pub enum StoreError {
     #[error("{0}; if the store's database is damaged, {REMADE}")]
     Heads(#[from] TreeError),
     /// A checkpoint or an index holds what can't be read.
-    #[error("the store is damaged: a {0} in its database can't be read; {REMADE}")]
+    #[error("the store's database is damaged: a {0} in it can't be read; {REMADE}")]
     Unreadable(&'static str),
     /// The list of the keys is missing or can't be read.
     #[error(

@@ -437,7 +437,7 @@ fn an_audit_changes_nothing_in_a_store_be_it_sound_or_damaged() {
     let sound = contents(&store);
     audit(&store).unwrap();
     assert!(contents(&store) == sound);
-    let blocks = store.join("journal/00000000000000000001.blocks");
+    let blocks = store.join("journal/000000-00000000000000000001.blocks");
     let mut bytes = std::fs::read(&blocks).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     bytes[used / 2] ^= 1;
