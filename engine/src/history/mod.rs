@@ -10,7 +10,6 @@ mod entries;
 mod part;
 
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,7 +23,8 @@ use crate::error::EngineError;
 use crate::happening::Happening;
 use crate::order::TransferRecord;
 use crate::store::{
-    HistoryTree, IdKey, JournalReader, Line, LinkedLine, Opening, OpeningName, ReferenceHash, StoreError,
+    Group, HistoryTree, IdKey, JournalReader, Line, LinkedLine, Opening, OpeningName, ReferenceHash,
+    StoreError,
 };
 
 use entries::change_of;
@@ -66,9 +66,13 @@ struct Newest {
     gathering: Part,
     /// What is to be written, the oldest first. Still read from here, until it is known to be in the tree.
     full: VecDeque<Arc<Part>>,
-    /// The last line of each wallet that was opened, or took part in anything, since the start. One that has none yet has it at
-    /// [`Position::START`].
+    /// The last line of each wallet that was opened, or took part in anything, since the start, and of those that were seen
+    /// beside one that was looked for. One that has none yet has it at [`Position::START`].
     last_lines: HashMap<WalletId, Line>,
+    /// Up to where, back from where it ended at the start, the tree was searched for the last lines of a group's wallets.
+    searched: HashMap<Group, Position>,
+    /// Where the tree ended at the start.
+    tree_end: Position,
 }
 
 /// What a wallet has before its first line.
@@ -126,16 +130,30 @@ impl Newest {
         self.gathering.ids.push((transfer.id, position));
         self.gathering.references.extend(references_of(transfer).into_iter().map(|hash| (hash, position)));
         for wallet in transfer.wallets() {
-            let last = match self.last_lines.entry(wallet) {
-                Entry::Occupied(last) => last.into_mut(),
-                Entry::Vacant(vacant) => {
-                    vacant.insert(tree.lines_before(wallet, position, 1)?.pop().unwrap_or(NO_LINE))
-                }
-            };
+            if !self.last_lines.contains_key(&wallet) {
+                self.search(wallet, tree)?;
+            }
+            let last = self.last_lines.entry(wallet).or_insert(NO_LINE);
             let before = *last;
             let balance = before.balance.saturating_add(change_of(&record.event, wallet));
             *last = Line { position, balance, at: before.at.max(record.at) };
             self.gathering.lines.push(LinkedLine { wallet, line: *last, previous: before.position });
+        }
+        Ok(())
+    }
+
+    /// Looks for the last line of a wallet in what the tree had at the start. It goes on from where the last search in the group
+    /// ended, and keeps what it sees of others, so that all searches together read each value once.
+    fn search(&mut self, wallet: WalletId, tree: &HistoryTree) -> Result<(), StoreError> {
+        let group = Group::of(wallet);
+        while !self.last_lines.contains_key(&wallet) {
+            let end = self.searched.get(&group).copied().unwrap_or(self.tree_end.next());
+            let Some((first, lines)) = tree.last_lines_before(group, end)? else { break };
+            for (other, line) in lines {
+                // What is known already is newer.
+                self.last_lines.entry(other).or_insert(line);
+            }
+            self.searched.insert(group, first);
         }
         Ok(())
     }
@@ -149,10 +167,13 @@ impl Newest {
 
 impl History {
     pub(crate) fn open(tree: HistoryTree, journal: JournalReader) -> Result<Self, StoreError> {
+        let tree_end = tree.indexed_to()?;
         let newest = Newest {
-            gathering: Part::new(tree.indexed_to()?),
+            gathering: Part::new(tree_end),
             full: VecDeque::new(),
             last_lines: HashMap::default(),
+            searched: HashMap::default(),
+            tree_end,
         };
         let (id_key, newest) = (tree.id_key()?, RwLock::new(newest));
         Ok(Self { newest, id_key, tree, writing: Mutex::default(), journal, cache: Mutex::default() })

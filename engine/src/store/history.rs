@@ -195,6 +195,18 @@ impl HistoryTree {
         Ok(found)
     }
 
+    /// The last line of each wallet of a group that is in the group's last value before `end`, and where that value begins.
+    pub(crate) fn last_lines_before(
+        &self,
+        group: Group,
+        end: Position,
+    ) -> Result<Option<(Position, Vec<(WalletId, Line)>)>, StoreError> {
+        let keys = line_key(group, Position::START)..line_key(group, end);
+        let Some((key, value)) = self.0.range(keys).next_back().transpose()? else { return Ok(None) };
+        let first = position_of_key(&key)?;
+        Ok(Some((first, Lines::read(first, &value)?.last_of_each()?)))
+    }
+
     /// A wallet's lines after `after`, oldest first, at most `limit`.
     pub(crate) fn lines_after(
         &self,

@@ -107,6 +107,16 @@ proptest! {
         }
         prop_assume!(rest.is_empty());
         prop_assert_eq!(tree.count().unwrap().lines, all.len());
+        let (mut last_lines, mut end) = (BTreeMap::new(), Position::new(u64::MAX));
+        while let Some((first, seen)) = tree.last_lines_before(Group::of(wallets[0]), end).unwrap() {
+            prop_assert!(first < end);
+            seen.into_iter().for_each(|(wallet, line)| drop(last_lines.entry(wallet).or_insert(line)));
+            end = first;
+        }
+        for wallet in &wallets[..5] {
+            let last = all.iter().rev().find(|(other, _)| other == wallet).map(|(_, line)| *line);
+            prop_assert_eq!(last_lines.get(wallet).copied(), last);
+        }
         for wallet in wallets {
             let lines: Vec<_> = all.iter().filter(|(other, _)| *other == wallet).map(|(_, line)| *line).collect();
             for since in [0, cursor / 2, at, at + 1].map(Timestamp::from_millis) {

@@ -22,7 +22,7 @@ const GROUP_COUNT: u16 = 256;
 const TABLE_ENTRY_BYTES: usize = 20;
 
 /// A group of wallets whose lines are written together, so that the number of values does not grow with that of wallets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Group(u16);
 
 /// A line, whose it is, and where the wallet's line before it is.
@@ -112,6 +112,15 @@ impl<'a> Lines<'a> {
             Ok(index) => self.run(index).map(Some).ok_or(UNREADABLE),
             Err(_) => Ok(None),
         }
+    }
+
+    /// The last line of each wallet that has one.
+    pub(super) fn last_of_each(&self) -> Result<Vec<(WalletId, Line)>, StoreError> {
+        let last_of = |(index, entry): (usize, &[u8; TABLE_ENTRY_BYTES])| {
+            let wallet = WalletId::from_bytes(*entry.first_chunk()?).ok()?;
+            Some((wallet, self.run(index)?.lines.last().copied()?))
+        };
+        self.table.iter().enumerate().map(last_of).collect::<Option<_>>().ok_or(UNREADABLE)
     }
 
     /// How many lines there are.
