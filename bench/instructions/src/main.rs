@@ -11,7 +11,7 @@ use quittance_ledger::{
     AccountId, Amount, Authority, Currency, DeviceKey, Event, Leg, PaymentKind, PaymentRequestId, Purpose,
     Signature, Terms, Timestamp, Transfer, TransferId, Usage, WalletId,
 };
-use quittance_settlement::{Effect, Message, Partition, ShardState};
+use quittance_settlement::{Effect, Message, Partition, PartitionState, ShardState};
 
 /// What the product allocates with. It is also the same on each machine, which the system's is not.
 #[global_allocator]
@@ -102,7 +102,8 @@ struct Shards([ShardState; SHARDS]);
 impl Shards {
     /// With every wallet open and funded.
     fn open(currency: Currency) -> Result<Self, Failure> {
-        let hosted = |shard| Partition::all().filter(move |partition| partition.shard(SHARDS) == shard);
+        let of = |shard| move |partition: &Partition| partition.shard(SHARDS) == shard;
+        let hosted = |shard| Partition::all().filter(of(shard)).map(PartitionState::new);
         let mut shards = Self([ShardState::new(hosted(0)), ShardState::new(hosted(1))]);
         let issuer = WalletId::from_bytes(id(WALLET, WALLETS + 1))?;
         let mut events = vec![Event::CurrencyRegistered { currency, issuer }];

@@ -23,8 +23,8 @@ use crate::error::EngineError;
 use crate::happening::Happening;
 use crate::order::TransferRecord;
 use crate::store::{
-    Group, HistoryTree, IdKey, JournalReader, Line, LinkedLine, Opening, OpeningName, ReferenceHash,
-    StoreError,
+    Group, HistoryTree, IdKey, JournalReader, LastLines, Line, LinkedLine, Opening, OpeningName,
+    ReferenceHash, StoreError,
 };
 
 use entries::change_of;
@@ -148,7 +148,7 @@ impl Newest {
         let group = Group::of(wallet);
         while !self.last_lines.contains_key(&wallet) {
             let end = self.searched.get(&group).copied().unwrap_or(self.tree_end.next());
-            let Some((first, lines)) = tree.last_lines_before(group, end)? else { break };
+            let Some(LastLines { first, lines }) = tree.last_lines_before(group, end)? else { break };
             for (other, line) in lines {
                 // What is known already is newer.
                 self.last_lines.entry(other).or_insert(line);

@@ -50,6 +50,14 @@ pub(crate) struct Line {
     pub(crate) at: Timestamp,
 }
 
+/// The last line of each wallet in a value of a group's lines.
+#[derive(Debug)]
+pub(crate) struct LastLines {
+    /// Where the value begins.
+    pub(crate) first: Position,
+    pub(crate) lines: Vec<(WalletId, Line)>,
+}
+
 /// What ids are hashed with. Clients choose ids, and must not be able to choose such as have one hash.
 #[derive(Clone, Copy)]
 pub(crate) struct IdKey([u8; 16]);
@@ -195,16 +203,16 @@ impl HistoryTree {
         Ok(found)
     }
 
-    /// The last line of each wallet of a group that is in the group's last value before `end`, and where that value begins.
+    /// The last lines in a group's last value before `end`.
     pub(crate) fn last_lines_before(
         &self,
         group: Group,
         end: Position,
-    ) -> Result<Option<(Position, Vec<(WalletId, Line)>)>, StoreError> {
+    ) -> Result<Option<LastLines>, StoreError> {
         let keys = line_key(group, Position::START)..line_key(group, end);
         let Some((key, value)) = self.0.range(keys).next_back().transpose()? else { return Ok(None) };
         let first = position_of_key(&key)?;
-        Ok(Some((first, Lines::read(first, &value)?.last_of_each()?)))
+        Ok(Some(LastLines { first, lines: Lines::read(first, &value)?.last_of_each()? }))
     }
 
     /// A wallet's lines after `after`, oldest first, at most `limit`.

@@ -108,9 +108,11 @@ proptest! {
         prop_assume!(rest.is_empty());
         prop_assert_eq!(tree.count().unwrap().lines, all.len());
         let (mut last_lines, mut end) = (BTreeMap::new(), Position::new(u64::MAX));
-        while let Some((first, seen)) = tree.last_lines_before(Group::of(wallets[0]), end).unwrap() {
+        while let Some(LastLines { first, lines }) = tree.last_lines_before(Group::of(wallets[0]), end).unwrap() {
             prop_assert!(first < end);
-            seen.into_iter().for_each(|(wallet, line)| drop(last_lines.entry(wallet).or_insert(line)));
+            for (wallet, line) in lines {
+                last_lines.entry(wallet).or_insert(line);
+            }
             end = first;
         }
         for wallet in &wallets[..5] {

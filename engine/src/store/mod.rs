@@ -33,7 +33,7 @@ use crate::keys::KeyError;
 pub(crate) use database::Database;
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
-    EntryCounts, Group, HistoryBatch, HistoryTree, IdKey, Line, LinkedLine, Opening, OpeningName,
+    EntryCounts, Group, HistoryBatch, HistoryTree, IdKey, LastLines, Line, LinkedLine, Opening, OpeningName,
     ReferenceHash,
 };
 pub use journal::{JournalReader, JournalWriter};
