@@ -122,8 +122,9 @@ impl PartitionState {
         self.wallets.open(wallet);
     }
 
-    /// Posts an event that is durable to one of the wallets that it names, and gives the wallet.
-    pub(crate) fn apply(&mut self, id: WalletId, event: &Event) -> Option<&Wallet> {
+    /// Posts an event that is durable to one of the wallets that it names, and gives the entries of its books that changed; none
+    /// where there is no such wallet.
+    pub(crate) fn apply(&mut self, id: WalletId, event: &Event) -> Option<Vec<BookEntry>> {
         self.change(id, event, Wallet::apply)
     }
 
@@ -132,11 +133,16 @@ impl PartitionState {
         self.change(id, event, Wallet::replay);
     }
 
-    fn change(&mut self, id: WalletId, event: &Event, change: fn(&mut Wallet, &Event)) -> Option<&Wallet> {
-        let wallet = self.wallets.change(id)?;
-        change(wallet, event);
-        self.dirty_entries.extend(event.changed_entries(id).into_iter().map(|entry| (id, entry)));
-        Some(wallet)
+    fn change(
+        &mut self,
+        id: WalletId,
+        event: &Event,
+        change: fn(&mut Wallet, &Event),
+    ) -> Option<Vec<BookEntry>> {
+        change(self.wallets.change(id)?, event);
+        let entries = event.changed_entries(id);
+        self.dirty_entries.extend(entries.iter().map(|entry| (id, *entry)));
+        Some(entries)
     }
 
     /// Posts an event that is durable to the limits of the account that it names.

@@ -282,10 +282,8 @@ impl ShardState {
             }
             for id in event.wallets() {
                 let Some(partition) = self.partition_mut(Partition::of(id)) else { continue };
-                if partition.apply(id, event).is_none() {
-                    continue;
-                }
-                for entry in event.changed_entries(id) {
+                let Some(entries) = partition.apply(id, event) else { continue };
+                for entry in entries {
                     self.note_hold(id, entry);
                 }
                 if matches!(event, Event::HoldExpired { .. }) {
