@@ -24,7 +24,7 @@ pub const MAX_ID_AHEAD_MS: u64 = 5 * 60 * 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IdHash(pub [u8; 5]);
 
-/// Where the record of a finished transfer is: a number of 40 bits, by which the caller finds it.
+/// Where the record of a finished transfer is: a number of 48 bits, by which the caller finds it.
 pub type Place = u64;
 
 /// What became of asking for an id.
@@ -44,9 +44,9 @@ struct UnderWay<Waiting> {
     waiting: Waiting,
 }
 
-/// Five bytes of the hash and five of the place.
+/// Five bytes of the hash and six of the place: room for a million transfers a second for nine years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Finished([u8; 10]);
+struct Finished([u8; 11]);
 
 /// How many low bits of the millisecond that an id was made in do not tell one slice of the window from another: about a minute.
 const SLICE_BITS: u32 = 16;
@@ -73,9 +73,9 @@ impl IdHash {
 
 impl Finished {
     fn new(IdHash([a, b, c, d, e]): IdHash, place: Place) -> Self {
-        let [x, y, z, f, g, h, i, j] = place.to_be_bytes();
-        assert_eq!([x, y, z], [0; 3], "a place has 40 bits");
-        Self([a, b, c, d, e, f, g, h, i, j])
+        let [x, y, f, g, h, i, j, k] = place.to_be_bytes();
+        assert_eq!([x, y], [0; 2], "a place has 48 bits");
+        Self([a, b, c, d, e, f, g, h, i, j, k])
     }
 
     const fn hash(self) -> IdHash {
@@ -84,8 +84,8 @@ impl Finished {
     }
 
     const fn place(self) -> Place {
-        let Self([.., f, g, h, i, j]) = self;
-        u64::from_be_bytes([0, 0, 0, f, g, h, i, j])
+        let Self([.., f, g, h, i, j, k]) = self;
+        u64::from_be_bytes([0, 0, f, g, h, i, j, k])
     }
 }
 
@@ -273,6 +273,13 @@ mod tests {
             self.journal.insert(place, (id, fingerprint));
             self.window.complete(id, self.hash(id), place);
         }
+    }
+
+    #[test]
+    fn a_place_of_48_bits_is_kept() {
+        let (hash, place) = (IdHash([1, 2, 3, 4, 5]), (1 << 48) - 2);
+        let finished = Finished::new(hash, place);
+        assert_eq!((finished.hash(), finished.place()), (hash, place));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::*;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use quittance_ledger::IdHash;
 
 fn tree() -> HistoryTree {
     let database = sled::Config::new().temporary(true).open().unwrap();
@@ -23,7 +24,7 @@ fn numbered(number: u64) -> TransferId {
 
 /// As the engine hashes them.
 fn hash(id: TransferId) -> IdHash {
-    IdKey([7; 16]).hash(id)
+    IdKey::from_bytes([7; 16]).hash(id)
 }
 
 fn write_ids(
