@@ -157,12 +157,15 @@ impl PartitionState {
         self.dirty_allowances.insert(key);
     }
 
-    /// Lets a wallet whose books are full forget what is long over at `at`. Nothing else might change it, and then no
-    /// checkpoint would.
-    pub(crate) fn make_room(&mut self, id: WalletId, at: Timestamp) {
-        let Some(wallet) = self.wallets.get_mut(id).filter(|wallet| wallet.is_full()) else { return };
-        let forgotten = wallet.forget(at, FORGOTTEN_PER_CHECKPOINT);
-        self.dirty_entries.extend(forgotten.into_iter().map(|entry| (id, entry)));
+    /// As [`PartitionState::wallet_mut`], with room in its books: one whose books are full forgets what is long over at `at`.
+    /// Nothing else might change it, and then no checkpoint would.
+    pub(crate) fn wallet_with_room(&mut self, id: WalletId, at: Timestamp) -> Option<&mut Wallet> {
+        let wallet = self.wallets.get_mut(id)?;
+        if wallet.is_full() {
+            let forgotten = wallet.forget(at, FORGOTTEN_PER_CHECKPOINT);
+            self.dirty_entries.extend(forgotten.into_iter().map(|entry| (id, entry)));
+        }
+        Some(wallet)
     }
 
     /// Forgets all that is long over at `at`.

@@ -74,6 +74,11 @@ impl ShardState {
         self.partition_mut(Partition::of(id))?.wallet_mut(id)
     }
 
+    fn wallet_with_room(&mut self, id: WalletId) -> Option<&mut Wallet> {
+        let durable_at = self.durable_at;
+        self.partition_mut(Partition::of(id))?.wallet_with_room(id, durable_at)
+    }
+
     /// The wallets, in no order.
     pub fn wallets(&self) -> impl Iterator<Item = &Wallet> {
         self.partitions.iter().flatten().flat_map(PartitionState::wallets)
@@ -177,12 +182,7 @@ impl ShardState {
     }
 
     fn visit_wallet(&mut self, transfer: &mut Transfer, id: WalletId, now: Timestamp) -> Result<(), Refusal> {
-        let durable_at = self.durable_at;
-        let mut partition = self.partition_mut(Partition::of(id));
-        if let Some(partition) = &mut partition {
-            partition.make_room(id, durable_at);
-        }
-        let wallet = partition.and_then(|partition| partition.wallet_mut(id));
+        let wallet = self.wallet_with_room(id);
         let decided = decide_part(wallet.as_deref(), id, transfer, now)?;
         decided.note_in(transfer);
         let Some(wallet) = wallet else { unreachable!("a part is decided of a wallet that is there") };
@@ -224,16 +224,12 @@ impl ShardState {
         now: Timestamp,
         ticket: Ticket,
     ) -> Effect {
-        let durable_at = self.durable_at;
-        if let Some(partition) = self.partition_mut(Partition::of(id)) {
-            partition.make_room(id, durable_at);
-        }
         let is_owner = |wallet: &&mut Wallet| match (wallet.owner(), account) {
             (Owner::Account(owner), Some(account)) => owner == account,
             (Owner::Account(_), None) => true,
             (Owner::Issuer, _) => false,
         };
-        let Some(wallet) = self.wallet_mut(id).filter(is_owner) else {
+        let Some(wallet) = self.wallet_with_room(id).filter(is_owner) else {
             return Effect::Answer(ticket, Err(Refusal::WalletUnknown));
         };
         let decided = match command {
