@@ -1,6 +1,8 @@
 //! What an engine is told at its start.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 
 use quittance_barcode::Origin;
 
@@ -33,13 +35,20 @@ impl EngineConfig {
     /// The longest time that ids may be remembered.
     pub const MAX_ID_WINDOW_MS: u64 = 31 * 24 * 3_600 * 1_000;
 
+    /// How many shards there usually are: one fewer than cores, because callers, the committer and the notifier need a core too.
+    #[must_use]
+    pub fn usual_shards() -> usize {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        cores.saturating_sub(1).clamp(1, Self::MAX_SHARDS)
+    }
+
     /// The usual settings for a store and an origin.
     #[must_use]
     pub fn new(store: PathBuf, origin: Origin) -> Self {
         Self {
             store,
             origin,
-            shards: 2,
+            shards: Self::usual_shards(),
             max_in_flight: 65_536,
             id_window_ms: 24 * 3_600 * 1_000,
             checkpoint_interval_ms: 10_000,

@@ -40,7 +40,7 @@ fn amount(minor: u64) -> Amount {
 fn config(folder: &Path) -> EngineConfig {
     let origin = "http://127.0.0.1:7400".parse().unwrap();
     // Checkpoints come as often as they can, so that every test meets them.
-    EngineConfig { checkpoint_interval_ms: 1, ..EngineConfig::new(folder.join("store"), origin) }
+    EngineConfig { shards: 2, checkpoint_interval_ms: 1, ..EngineConfig::new(folder.join("store"), origin) }
 }
 
 fn start(config: EngineConfig, folder: &Path) -> Engine {

@@ -48,7 +48,7 @@ impl Default for Config {
             keys: "./keys".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
             public_origin: None,
-            shards: 2,
+            shards: EngineConfig::usual_shards(),
             max_in_flight: 65_536,
             id_window_hours: 24,
             checkpoint_seconds: 10,

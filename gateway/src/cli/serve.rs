@@ -51,7 +51,7 @@ struct Flags {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_origin: Option<String>,
-    /// How many threads settle, 1 to 64 [default: 2]
+    /// How many threads settle, 1 to 64 [default: one fewer than cores]
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<usize>,

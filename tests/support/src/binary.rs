@@ -123,6 +123,8 @@ impl Home {
             .args(more)
             // Nothing that lies around elsewhere, such as a configuration file, is found from there.
             .current_dir(self.folder.path())
+            // Transfers go from shard to shard, however few cores there are.
+            .env("QUITTANCE_SHARDS", "2")
             .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

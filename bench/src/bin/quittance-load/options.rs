@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use quittance_engine::MAX_BATCH;
+use quittance_engine::{EngineConfig, MAX_BATCH};
 use serde::Serialize;
 
 use crate::spread::Spread;
@@ -42,7 +42,7 @@ pub(crate) struct InProcessOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// How many threads host wallets
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = EngineConfig::usual_shards())]
     pub(crate) shards: usize,
     /// How many callers `single` and `pay` have
     #[arg(long, value_name = "N", default_value_t = 1_000)]

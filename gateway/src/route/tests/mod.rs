@@ -54,7 +54,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::load_or_create(&folder.path().join("keys")).unwrap();
         let token = std::fs::read_to_string(keys.operator_key_file()).unwrap().trim_end().to_owned();
-        let config = EngineConfig::new(folder.path().join("store"), ORIGIN.parse().unwrap());
+        let usual = EngineConfig::new(folder.path().join("store"), ORIGIN.parse().unwrap());
+        let config = EngineConfig { shards: 2, ..usual };
         let engine = Arc::new(Engine::start(config, keys).unwrap());
         let (stop, stopping) = watch::channel(false);
         let settings = ServerSettings { max_streams_per_account: 2, ..Default::default() };
