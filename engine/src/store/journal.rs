@@ -110,7 +110,7 @@ pub struct JournalReader {
 }
 
 #[derive(Debug)]
-struct Reading {
+pub(super) struct Reading {
     part: Part,
     file: File,
     window: Window,
@@ -148,24 +148,36 @@ impl JournalReader {
                 None => return Ok(None),
             },
         };
-        let found = loop {
-            if let Some(block) = reading.find(position)? {
-                break Some(block);
-            }
-            match self.segments.part_after(reading.part.segment)? {
-                Some(part) => reading = Reading::of(part)?,
-                None => break None,
-            }
-        };
+        let found = self.read_on(&mut reading, position)?;
         if let Some(kept) = kept.as_mut() {
             **kept = Some(reading);
         }
         Ok(found)
     }
+
+    /// The block that holds `position`, or the first one after it, from where a reading is.
+    pub(super) fn read_on(&self, reading: &mut Reading, position: Position) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(block) = reading.find(position)? {
+                return Ok(Some(block));
+            }
+            let after = self.segments.part_after(reading.part.segment)?;
+            // Only now: once there is a next segment, nothing comes into this one any more.
+            let readable = self.segments.readable(reading.part.segment);
+            if readable > reading.part.readable {
+                reading.part.readable = readable;
+                continue;
+            }
+            match after {
+                Some(part) => *reading = Reading::of(part)?,
+                None => return Ok(None),
+            }
+        }
+    }
 }
 
 impl Reading {
-    fn of(part: Part) -> io::Result<Self> {
+    pub(super) fn of(part: Part) -> io::Result<Self> {
         let file = File::open(&part.path)?;
         Ok(Self { next: part.from, file, window: Window::default(), part })
     }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::check_end;
 use crate::store::end_mark::EndMark;
-use crate::store::journal::{JournalReader, JournalWriter};
+use crate::store::journal::{JournalReader, JournalWriter, Reading};
 
 /// So small that a few blocks fill a segment.
 const TINY: SegmentSizes = SegmentSizes { first_bytes: 2_048, max_bytes: 8_192 };
@@ -243,6 +243,22 @@ fn readers_beside_the_writer_see_what_is_durable() {
     for reader in readers {
         assert!(reader.join().unwrap() == home.blocks);
     }
+}
+
+/// What a reader knew of a segment may be old by the time it comes to its end.
+#[test]
+fn a_reader_at_the_end_of_a_segment_passes_over_nothing() {
+    let mut home = Home::new();
+    let segments = home.open().unwrap();
+    let mut writer = home.writer(&segments);
+    home.commit(&mut writer, &[1]);
+    let next = home.tip.position.next();
+    let reader = JournalReader::new(Arc::clone(&segments));
+    let mut reading = Reading::of(segments.part_of(next).unwrap().unwrap()).unwrap();
+    while home.files().len() < 2 {
+        home.commit(&mut writer, &[1]);
+    }
+    assert_eq!(reader.read_on(&mut reading, next).unwrap().as_ref(), home.block_of(next));
 }
 
 #[test]
