@@ -3,8 +3,10 @@
 //! Whatever is let in holds a permit for its slot in the committer's queue until it is durable and published. So no
 //! queue behind this point can overflow, and overload is refused here, before anything was decided.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use parking_lot::Mutex;
 use quittance_journal::{Position, Record};
@@ -14,10 +16,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::order::{Moved, TransferRecord};
-use crate::store::IdKey;
+use crate::store::{IdKey, IdsOfSlice};
 
 /// How many parts the memory of ids is split into, so that claims seldom meet.
 const STRIPES: usize = 64;
+
+/// So many ids are restored sooner by one thread than others are started.
+const FEW_IDS: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -219,9 +224,31 @@ impl Admission {
         }
     }
 
-    /// Fills the memory from the index.
-    pub(crate) fn restore(&self, slice: u64, hash: IdHash, position: Position) {
-        self.stripe(hash).lock().restore(slice, hash, position.get());
+    /// Fills the memory from the index, on several threads where there is much.
+    pub(crate) fn restore(&self, slice: u64, ids: &IdsOfSlice) {
+        let threads =
+            if ids.len() < FEW_IDS { Ok(NonZeroUsize::MIN) } else { thread::available_parallelism() };
+        self.restore_on(threads.unwrap_or(NonZeroUsize::MIN), slice, ids);
+    }
+
+    fn restore_on(&self, threads: NonZeroUsize, slice: u64, ids: &IdsOfSlice) {
+        let next = AtomicUsize::new(0);
+        let restore_stripes = || loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(stripe) = self.stripes.get(index) else { break };
+            let mut stripe = stripe.lock();
+            for byte in (0..=u8::MAX).filter(|byte| stripe_of(*byte) == index) {
+                let (count, ids) = ids.beginning_with(byte);
+                stripe.restore(slice, count, ids.map(|(hash, position)| (hash, position.get())));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads.get() {
+                // One that does not start leaves its part to the others.
+                let _ = thread::Builder::new().name("ids".to_owned()).spawn_scoped(scope, restore_stripes);
+            }
+            restore_stripes();
+        });
     }
 
     /// Where the journal may have a transfer, if its id is remembered.
@@ -232,9 +259,13 @@ impl Admission {
 
     fn stripe(&self, hash: IdHash) -> &Mutex<Stripe> {
         let IdHash([first, ..]) = hash;
-        let index = usize::from(first) % STRIPES;
-        self.stripes.get(index).unwrap_or_else(|| unreachable!("there are {STRIPES} stripes"))
+        self.stripes.get(stripe_of(first)).unwrap_or_else(|| unreachable!("there are {STRIPES} stripes"))
     }
+}
+
+/// The stripe of the hashes that begin with this byte.
+fn stripe_of(first: u8) -> usize {
+    usize::from(first) % STRIPES
 }
 
 #[cfg(test)]

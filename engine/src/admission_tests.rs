@@ -14,7 +14,11 @@ use crate::order::{MoveOrder, OperatorOrder, Party};
 const KEY: [u8; 16] = [7; 16];
 
 fn id(n: u8) -> TransferId {
-    let [_, _, a, b, c, d, e, f] = system_now().as_millis().to_be_bytes();
+    id_at(system_now(), n)
+}
+
+fn id_at(made_at: Timestamp, n: u8) -> TransferId {
+    let [_, _, a, b, c, d, e, f] = made_at.as_millis().to_be_bytes();
     TransferId::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n]).unwrap()
 }
 
@@ -27,7 +31,8 @@ fn transfer(id: TransferId) -> Transfer {
 
 /// Makes a finished transfer one that may have this id.
 fn plant(admission: &Admission, id: TransferId, position: Position) {
-    admission.restore(id_slice(id.made_at()), admission.id_key.hash(id), position);
+    let hash = admission.id_key.hash(id);
+    admission.stripe(hash).lock().restore(id_slice(id.made_at()), 1, [(hash, position.get())]);
 }
 
 /// Between the reading of a record and the next claim, another may take the id, and may even be done with it.
@@ -52,6 +57,23 @@ fn who_was_reading_finds_what_another_did_meanwhile() {
     }
     assert!(matches!(claim(&[planted]), Claimed::Perhaps(position) if position == Position::new(9)));
     assert_eq!(admission.slots.available_permits(), 10);
+}
+
+#[test]
+fn all_ids_are_restored_by_one_thread_or_several() {
+    let now = system_now();
+    for threads in [1, 3] {
+        let admission = Admission::new(10, 60_000, now, IdKey::from_bytes(KEY));
+        let entry = |n: u8| (admission.id_key.hash(id_at(now, n)), Position::new(n.into()));
+        let entries: Vec<_> = (0..200).map(entry).collect();
+        // Written at different times; the last to one stripe alone.
+        let values = [&entries[..70], &entries[70..199], &entries[199..]].map(<[_]>::to_vec);
+        let threads = NonZeroUsize::new(threads).unwrap();
+        admission.restore_on(threads, id_slice(now), &IdsOfSlice::of_values(values));
+        for n in 0..200 {
+            assert_eq!(admission.positions_of(id_at(now, n)), [Position::new(n.into())], "{n}");
+        }
+    }
 }
 
 #[test]

@@ -54,9 +54,7 @@ pub(crate) fn recover(
     let history = History::open(store.history(), store.journal_reader())?;
     let heads = Heads::open(store)?;
     let ids_from = history.indexed_to();
-    store.history().ids_since(now.minus_millis(id_window_ms), |slice, hash, position| {
-        admission.restore(slice, hash, position);
-    })?;
+    store.history().ids_since(now.minus_millis(id_window_ms), |slice, ids| admission.restore(slice, ids))?;
     let kept: Vec<Position> = Partition::all()
         .flat_map(|partition| [stored.partition(partition), stored.accounts(partition)])
         .chain([stored.directory, history.indexed_to(), heads.indexed_to()])

@@ -167,10 +167,16 @@ impl<Waiting> IdWindow<Waiting> {
         under_way.map(|under_way| under_way.waiting)
     }
 
-    /// Remembers where the record of a transfer is, whose id is of a slice of time. Slices from before the window are passed over.
-    pub fn restore(&mut self, slice: u64, hash: IdHash, place: Place) {
-        if slice >= id_slice(self.opens_at) {
-            self.insert(slice, hash, place);
+    /// Remembers where the records of so many transfers are, whose ids are of a slice of time. Slices from before the window are
+    /// passed over.
+    pub fn restore(&mut self, slice: u64, count: usize, ids: impl IntoIterator<Item = (IdHash, Place)>) {
+        if slice < id_slice(self.opens_at) || count == 0 {
+            return;
+        }
+        let known = self.slices.entry(slice).or_default();
+        known.reserve(count, spread);
+        for (hash, place) in ids {
+            known.insert_unique(hash.spread(), Finished::new(hash, place), spread);
         }
     }
 
@@ -188,9 +194,12 @@ impl<Waiting> IdWindow<Waiting> {
 
     fn insert(&mut self, slice: u64, hash: IdHash, place: Place) {
         let finished = Finished::new(hash, place);
-        let slice = self.slices.entry(slice).or_default();
-        slice.insert_unique(hash.spread(), finished, |finished| finished.hash().spread());
+        self.slices.entry(slice).or_default().insert_unique(hash.spread(), finished, spread);
     }
+}
+
+const fn spread(finished: &Finished) -> u64 {
+    finished.hash().spread()
 }
 
 /// The slice of time that an id is of which was made then: about a minute.
@@ -324,8 +333,8 @@ mod tests {
     #[test]
     fn a_slice_from_before_the_window_is_not_restored() {
         let mut window = IdWindow::<u8>::new(WINDOW_MS, NOW);
-        window.restore(id_slice(NOW), IdHash([1; 5]), 3);
-        window.restore(0, IdHash([2; 5]), 4);
+        window.restore(id_slice(NOW), 1, [(IdHash([1; 5]), 3)]);
+        window.restore(0, 1, [(IdHash([2; 5]), 4)]);
         assert_eq!(window.len(), 1);
         assert_eq!(window.places(id(NOW, 1), IdHash([1; 5])).collect::<Vec<_>>(), [3]);
     }

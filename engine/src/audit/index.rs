@@ -1,6 +1,7 @@
 //! The index, held against what the journal says.
 
 use quittance_journal::Position;
+use quittance_ledger::{IdHash, TransferId, id_slice};
 
 use super::AuditError;
 use super::reading::Reading;
@@ -28,15 +29,7 @@ pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Readin
         compare_entries(&tree.told_after(*account, Position::START, usize::MAX)?, positions, |p| *p)
             .map_err(|position| differs(format!("account {account}"), position))?;
     }
-    let id_key = tree.id_key()?;
-    for (id, position) in reading.transfers.iter().filter(|(_, position)| *position <= indexed_to) {
-        expected.ids += 1;
-        // An id names one transfer, as the ledger has checked.
-        let is_it = |found| Ok::<_, AuditError>(found == *position);
-        if tree.find(id.made_at(), id_key.hash(*id), is_it)?.is_none() {
-            return Err(differs(format!("transfer {id}"), *position));
-        }
-    }
+    expected.ids = compare_ids(tree, indexed_to, reading)?;
     for (name, opening) in reading.openings.iter().filter(|(_, opening)| opening.position <= indexed_to) {
         expected.openings += 1;
         if tree.opening(*name)? != Some(*opening) {
@@ -57,6 +50,33 @@ pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Readin
     } else {
         Err(differs("what is not in the journal".to_owned(), indexed_to))
     }
+}
+
+/// Gives how many ids there are.
+fn compare_ids(tree: &HistoryTree, indexed_to: Position, reading: &Reading) -> Result<usize, AuditError> {
+    let id_key = tree.id_key()?;
+    let transfers = reading.transfers.iter().filter(|(_, position)| *position <= indexed_to);
+    let entry =
+        |(id, position): &(TransferId, Position)| (id_slice(id.made_at()), (id_key.hash(*id), *position));
+    let mut expected: Vec<_> = transfers.map(entry).collect();
+    expected.sort_unstable();
+    let name_of = |position| {
+        let transfer = reading.transfers.iter().find(|(_, of)| *of == position);
+        transfer.map_or_else(|| "a transfer".to_owned(), |(id, _)| format!("transfer {id}"))
+    };
+    let mut rest = expected.as_slice();
+    let mut take = |slice: u64, ids: &[(IdHash, Position)]| {
+        let (of_slice, others) = rest.split_at(rest.partition_point(|(of, _)| *of <= slice));
+        rest = others;
+        let mut found: Vec<_> = ids.iter().map(|id| (slice, *id)).collect();
+        found.sort_unstable();
+        compare_entries(&found, of_slice, |(_, (_, position))| *position)
+            .map_err(|position| differs(name_of(position), position))
+    };
+    tree.checked_ids(&mut take)?;
+    // What is in slices that the index does not have.
+    take(u64::MAX, &[])?;
+    Ok(expected.len())
 }
 
 const fn position_of_line(line: &Line) -> Position {

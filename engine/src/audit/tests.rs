@@ -186,6 +186,23 @@ fn a_notification_that_would_be_missed_is_found() {
     );
 }
 
+#[test]
+fn an_id_that_would_not_be_found_is_found() {
+    let lost = damaged(|store, _| store.history().damage_ids(|entries| _ = entries.pop()));
+    assert!(
+        matches!(&lost, AuditError::IndexDiffers { what, position } if what.starts_with("transfer ") && position.get() >= 5),
+        "{lost}"
+    );
+    let one_more = damaged(|store, _| {
+        store.history().damage_ids(|entries| entries.push([u8::MAX; 11]));
+    });
+    assert!(matches!(&one_more, AuditError::IndexDiffers { .. }), "{one_more}");
+    let disordered = damaged(|store, _| store.history().damage_ids(|entries| entries[1..].reverse()));
+    assert!(disordered.to_string().contains("value of ids"), "{disordered}");
+    let elsewhere = damaged(|store, _| store.history().damage_ids(|entries| _ = entries.remove(0)));
+    assert!(elsewhere.to_string().contains("value of ids"), "{elsewhere}");
+}
+
 /// A wallet that was frozen is no transfer, so what its account is told of that is listed for itself.
 #[test]
 fn a_freezing_that_nobody_would_be_told_of_is_found() {

@@ -23,7 +23,7 @@ use quittance_ledger::{AccountId, PaymentRequestId, Timestamp, TransferId, Walle
 
 use super::StoreError;
 use ids::ID_ENTRY_BYTES;
-pub(crate) use ids::IdKey;
+pub(crate) use ids::{IdKey, IdsOfSlice};
 pub(crate) use lines::{Group, LinkedLine};
 use lines::{Lines, Run};
 use references::REFERENCE_ENTRY_BYTES;

@@ -33,8 +33,8 @@ use crate::keys::KeyError;
 pub(crate) use database::Database;
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
-    EntryCounts, Group, HistoryBatch, HistoryTree, IdKey, LastLines, Line, LinkedLine, Opening, OpeningName,
-    ReferenceHash,
+    EntryCounts, Group, HistoryBatch, HistoryTree, IdKey, IdsOfSlice, LastLines, Line, LinkedLine, Opening,
+    OpeningName, ReferenceHash,
 };
 pub use journal::{JournalReader, JournalWriter};
 pub(crate) use state::{StateBatch, StateTree, StoredState};

@@ -33,6 +33,41 @@ impl IdKey {
     }
 }
 
+/// The ids that were made in a slice of time: values of the index, each in the order of its hashes.
+#[derive(Default)]
+pub(crate) struct IdsOfSlice(Vec<sled::IVec>);
+
+impl IdsOfSlice {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|value| value.len() / ID_ENTRY_BYTES).sum()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_values(values: impl IntoIterator<Item = Vec<(IdHash, Position)>>) -> Self {
+        let values = values.into_iter().map(|mut ids| {
+            ids.sort_unstable();
+            ids.into_iter().flat_map(|(hash, position)| entry_of(hash, position)).collect::<Vec<_>>().into()
+        });
+        Self(values.collect())
+    }
+
+    /// Those whose hash begins with this byte, and how many they are.
+    pub(crate) fn beginning_with(&self, byte: u8) -> (usize, impl Iterator<Item = (IdHash, Position)> + '_) {
+        let stretches = || self.0.iter().map(move |value| stretch(value, byte));
+        let count = stretches().map(<[_]>::len).sum();
+        (count, stretches().flatten().map(|entry| (read_hash(entry), read_position(entry))))
+    }
+}
+
+/// The entries of a value whose hash begins with this byte.
+fn stretch(value: &[u8], byte: u8) -> &[[u8; ID_ENTRY_BYTES]] {
+    let (entries, _) = value.as_chunks::<ID_ENTRY_BYTES>();
+    let from = entries.partition_point(|[first, ..]| *first < byte);
+    let to = entries.partition_point(|[first, ..]| *first <= byte);
+    entries.get(from..to).unwrap_or_default()
+}
+
 impl HistoryTree {
     /// The key of the ids' hashes: made when it is first asked for.
     pub(crate) fn id_key(&self) -> Result<IdKey, StoreError> {
@@ -80,23 +115,70 @@ impl HistoryTree {
         Ok(None)
     }
 
-    /// Calls `take` with the slice of time, the hash and the position of each id that was made at `made_at` or later, or little
-    /// before.
+    /// Calls `take` with each slice of time that has ids which were made at `made_at` or later, or little before, and with all its
+    /// ids.
     pub(crate) fn ids_since(
         &self,
         made_at: Timestamp,
-        mut take: impl FnMut(u64, IdHash, Position),
+        mut take: impl FnMut(u64, &IdsOfSlice),
     ) -> Result<(), StoreError> {
+        let (mut of_slice, mut ids) = (0, IdsOfSlice::default());
         for entry in self.0.range(bucket_key(id_slice(made_at))..=bucket_key(u64::MAX)) {
             let (key, value) = entry?;
-            let slice = key.get(1..).and_then(|key| key.first_chunk().copied()).map(u64::from_be_bytes);
-            let slice = slice.ok_or(StoreError::Unreadable("id key"))?;
-            for entry in value.as_chunks::<ID_ENTRY_BYTES>().0 {
-                let [a, b, c, d, e, ..] = *entry;
-                take(slice, IdHash([a, b, c, d, e]), read_position(entry));
+            let slice = slice_of(&key)?;
+            if slice != of_slice {
+                take(of_slice, &ids);
+                (of_slice, ids) = (slice, IdsOfSlice::default());
             }
+            ids.0.push(value);
         }
+        take(of_slice, &ids);
         Ok(())
+    }
+
+    /// Changes each value of ids as a damaged disk would.
+    #[cfg(test)]
+    pub(crate) fn damage_ids(&self, damage: impl Fn(&mut Vec<[u8; ID_ENTRY_BYTES]>)) {
+        for (key, value) in self.0.scan_prefix(b"i").map(Result::unwrap) {
+            let mut entries = value.as_chunks().0.to_vec();
+            damage(&mut entries);
+            self.0.insert(key, entries.concat()).unwrap();
+        }
+    }
+
+    /// Calls `take` with each slice of time and the hash and position of each of its ids, in no order, having seen that each is where
+    /// [`Self::find`] looks for it.
+    pub(crate) fn checked_ids<E: From<StoreError>>(
+        &self,
+        mut take: impl FnMut(u64, &[(IdHash, Position)]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut of_slice, mut ids) = (0, Vec::new());
+        let (mut writing, mut last) = (Vec::new(), None);
+        for entry in self.0.range(bucket_key(0)..=bucket_key(u64::MAX)) {
+            let (key, value) = entry.map_err(StoreError::from)?;
+            let slice = slice_of(&key)?;
+            if slice != of_slice {
+                take(of_slice, &ids)?;
+                of_slice = slice;
+                ids.clear();
+            }
+            let (entries, rest) = value.as_chunks::<ID_ENTRY_BYTES>();
+            let (in_writing, first) = key.split_at(key.len().saturating_sub(ID_ENTRY_BYTES));
+            if in_writing != writing {
+                writing = in_writing.to_vec();
+                last = None;
+            }
+            let is_in_order = last.iter().chain(entries).is_sorted_by(|a, b| a < b);
+            if !rest.is_empty()
+                || !is_in_order
+                || entries.first().map(<[_; ID_ENTRY_BYTES]>::as_slice) != Some(first)
+            {
+                return Err(StoreError::Unreadable("value of ids").into());
+            }
+            last = entries.last().copied();
+            ids.extend(entries.iter().map(|entry| (read_hash(entry), read_position(entry))));
+        }
+        take(of_slice, &ids)
     }
 
     fn last_between(&self, from: &[u8], end: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
@@ -112,11 +194,7 @@ impl HistoryBatch {
         ids: impl IntoIterator<Item = (Timestamp, IdHash, Position)>,
         indexed_to: Position,
     ) -> Result<(), StoreError> {
-        let entry = |(made_at, hash, position): (Timestamp, IdHash, Position)| {
-            let (IdHash([a, b, c, d, e]), [x, y, f, g, h, i, j, k]) = (hash, position.get().to_be_bytes());
-            assert_eq!([x, y], [0; 2], "a position has 48 bits");
-            (id_slice(made_at), [a, b, c, d, e, f, g, h, i, j, k])
-        };
+        let entry = |(made_at, hash, position)| (id_slice(made_at), entry_of(hash, position));
         let mut ids: Vec<(u64, [u8; ID_ENTRY_BYTES])> = ids.into_iter().map(entry).collect();
         ids.sort_unstable();
         for in_bucket in ids.chunk_by(|(a, _), (b, _)| a == b) {
@@ -144,6 +222,23 @@ impl HistoryBatch {
 
 fn bucket_key(bucket: u64) -> Vec<u8> {
     std::iter::once(b'i').chain(bucket.to_be_bytes()).collect()
+}
+
+/// The slice of time that a key is of.
+fn slice_of(key: &[u8]) -> Result<u64, StoreError> {
+    let slice = key.get(1..).and_then(|key| key.first_chunk().copied()).map(u64::from_be_bytes);
+    slice.ok_or(StoreError::Unreadable("id key"))
+}
+
+fn entry_of(hash: IdHash, position: Position) -> [u8; ID_ENTRY_BYTES] {
+    let (IdHash([a, b, c, d, e]), [x, y, f, g, h, i, j, k]) = (hash, position.get().to_be_bytes());
+    assert_eq!([x, y], [0; 2], "a position has 48 bits");
+    [a, b, c, d, e, f, g, h, i, j, k]
+}
+
+const fn read_hash(entry: &[u8; ID_ENTRY_BYTES]) -> IdHash {
+    let [a, b, c, d, e, ..] = *entry;
+    IdHash([a, b, c, d, e])
 }
 
 const fn read_position(entry: &[u8; ID_ENTRY_BYTES]) -> Position {
