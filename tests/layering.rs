@@ -49,6 +49,8 @@ const AT_HOME: &[(&str, &[&str])] = &[
         "std::fs",
         &[
             "engine/src/store",
+            "engine/src/backup",
+            "engine/src/repair",
             "engine/src/keys.rs",
             "gateway/src/auth/nonce_file.rs",
             "engine/src/folder.rs",

@@ -27,7 +27,7 @@ use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
-use crate::store::{StateBatch, Store, StoreError};
+use crate::store::{NewStore, StateBatch, Store, StoreError};
 use crate::unsealed::Unsealed;
 
 /// How long a snapshot is given again instead of another.
@@ -193,7 +193,7 @@ impl Engine {
     /// Blocks until all of it is on the disk.
     ///
     /// # Errors
-    /// There is something at `target`, or the file system has no room for the copy. What was copied until then is beside it, under a
+    /// There is something at `target`, or the file system has no room for the copy. What a crash cuts off is beside it, under a
     /// name that ends in `.unfinished`.
     pub fn snapshot(&self, target: &Path) -> Result<Position, StoreError> {
         // The publisher goes from block to block, so a block ends here.
@@ -218,7 +218,7 @@ impl Engine {
         let folder = PathBuf::from(folder);
         // One of this position is whole: it gets its name when it is.
         if !Store::is_at(&folder)? {
-            Store::discard_unfinished_copy(&folder)?;
+            NewStore::discard_unfinished(&folder)?;
             self.store.copy_journal(&folder, position)?;
         }
         *last = Some(Snapshot { folder: folder.clone(), position, at: Instant::now() });

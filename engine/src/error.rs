@@ -84,7 +84,7 @@ pub enum StartError {
     /// The journal's time is so far ahead of the machine's that every transfer's id would be too old.
     #[error(
         "the journal's latest record is {ahead_secs} s ahead of this machine's clock, more than ids are remembered: set \
-         the clock right; if it was wrong when the record was made, restore a backup from before that"
+         the clock right; if it was wrong when the record was made, go back to before that with `quittance restore --before`"
     )]
     ClockBehind {
         /// How far.

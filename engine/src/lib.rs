@@ -8,6 +8,7 @@
 mod actors;
 mod admission;
 mod audit;
+mod backup;
 mod batch;
 mod checkpoint;
 mod clock;
@@ -26,11 +27,15 @@ mod pending;
 mod pin;
 mod reading;
 mod recovery;
+mod repair;
 mod request;
 mod store;
 mod unsealed;
 
 pub use audit::{AuditError, AuditProgress, AuditReport, CurrencyTotal, audit, audit_with};
+pub use backup::{
+    BackupContent, BackupError, BackupReport, RestorePoint, RestoreReport, back_up, restore, verify_backup,
+};
 pub use config::EngineConfig;
 pub use engine::Engine;
 pub use error::{EngineError, StartError};
@@ -44,5 +49,6 @@ pub use order::{
     TransferRecord,
 };
 pub use pin::{Pin, PinError};
+pub use repair::{Damage, FirstDamage, IntactBlocks, RepairError, RepairReport, repair};
 pub use request::StatementLine;
 pub use store::{JournalReader, JournalWriter, Store, StoreError};

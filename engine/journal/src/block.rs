@@ -157,6 +157,17 @@ impl<'a> BlockView<'a> {
         Ok(Self { header, hash, records, leaves })
     }
 
+    /// Looks at the block that stands at the beginning of these bytes, and gives what comes after it.
+    ///
+    /// # Errors
+    /// There is no block, or not the one that was written.
+    pub fn split_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), BlockError> {
+        let expected = BlockHeader::read(bytes)?.block_bytes();
+        let length = BlockError::Length { actual: bytes.len(), expected };
+        let (block, rest) = bytes.split_at_checked(expected).ok_or(length)?;
+        Ok((Self::read(block)?, rest))
+    }
+
     /// What it says of itself.
     #[must_use]
     pub const fn header(&self) -> &BlockHeader {
@@ -179,6 +190,39 @@ impl<'a> BlockView<'a> {
     #[must_use]
     pub fn inclusion(&self, position: Position) -> Option<RecordProof> {
         Tree::Records.path(&self.leaves, self.place(position)?).map(RecordProof::new)
+    }
+
+    /// The end of a journal that ended at `before` and goes on with this block; none where another belongs there.
+    #[must_use]
+    pub fn follows(&self, before: Tip) -> Option<Tip> {
+        let BlockHeader { first, previous, index, .. } = self.header;
+        let is_next = first == before.position.next() && previous == before.hash && index == before.blocks;
+        is_next.then(|| self.tip())
+    }
+
+    /// The end of a journal that ends with this block.
+    #[must_use]
+    pub const fn tip(&self) -> Tip {
+        let BlockHeader { index, .. } = self.header;
+        Tip { position: self.header.last(), hash: self.hash, blocks: index.saturating_add(1) }
+    }
+
+    /// The bytes of a block that has this one's records up to `last` and no others: another block, with a hash of its own. None
+    /// where this one has no record at `last`.
+    #[must_use]
+    pub fn cut_after(&self, last: Position) -> Option<Vec<u8>> {
+        let count = self.place(last)?.checked_add(1)?;
+        let (records, leaves) = (self.records.get(..count)?, self.leaves.get(..count)?);
+        let body: Vec<u8> = records
+            .iter()
+            .flat_map(|record| (record.len() as u16).to_le_bytes().into_iter().chain(record.iter().copied()))
+            .collect();
+        // Both are no more than what this block has.
+        let (count, body_bytes) = (count as u32, body.len() as u32);
+        let header =
+            BlockHeader { count, body_bytes, root: Tree::Records.root(leaves.to_vec()), ..self.header };
+        let hash = header.hash();
+        Some([header.to_bytes().as_slice(), hash.as_bytes(), &body].concat())
     }
 
     fn place(&self, position: Position) -> Option<usize> {

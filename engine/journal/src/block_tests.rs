@@ -180,6 +180,52 @@ fn each_record_is_proven_to_be_in_its_block_and_nowhere_else() {
     }
 }
 
+#[test]
+fn a_block_follows_what_it_was_made_to_follow_and_nothing_else() {
+    let (block, bytes) = written();
+    let before = Tip { position: Position::new(41), hash: BlockHash::from_bytes([7; 32]), blocks: 9 };
+    let view = BlockView::read(&bytes).unwrap();
+    assert_eq!((view.tip(), view.follows(before)), (block.tip(), Some(block.tip())));
+    for other in [
+        Tip { position: Position::new(40), ..before },
+        Tip { hash: BlockHash::GENESIS, ..before },
+        Tip { blocks: 8, ..before },
+        block.tip(),
+        Tip::GENESIS,
+    ] {
+        assert_eq!(view.follows(other), None);
+    }
+}
+
+#[test]
+fn a_block_is_read_from_the_beginning_of_bytes() {
+    let (block, bytes) = written();
+    let more = [bytes.as_slice(), &[1, 2, 3]].concat();
+    let (view, rest) = BlockView::split_first(&more).unwrap();
+    assert_eq!((view.hash(), rest), (block.hash, [1, 2, 3].as_slice()));
+    assert!(BlockView::split_first(&bytes).unwrap().1.is_empty());
+    let cut = BlockView::split_first(&bytes[..bytes.len() - 1]).map(drop);
+    assert_eq!(cut, Err(BlockError::Length { actual: bytes.len() - 1, expected: bytes.len() }));
+    assert!(BlockView::split_first(&more[1..]).is_err() && BlockView::split_first(&[]).is_err());
+}
+
+#[test]
+fn a_block_can_be_cut_after_each_of_its_records() {
+    let (block, bytes) = written();
+    let view = BlockView::read(&bytes).unwrap();
+    for last in (block.first.get()..=block.last().get()).map(Position::new) {
+        let part = Block::decode(&view.cut_after(last).unwrap()).unwrap();
+        assert_eq!((part.first, part.last(), part.index), (block.first, last, block.index));
+        assert_eq!(part.previous, block.previous);
+        assert_eq!(part.records, block.records[..part.records.len()]);
+        assert_eq!(part.hash == block.hash, last == block.last());
+    }
+    assert_eq!(view.cut_after(block.last()).as_deref(), Some(bytes.as_slice()));
+    for outside in [Position::START, Position::new(41), block.last().next(), Position::new(u64::MAX)] {
+        assert_eq!(view.cut_after(outside), None);
+    }
+}
+
 /// A header that fits the hash of another block's records, or says another count of them, is found out.
 #[test]
 fn a_header_rewritten_with_its_hash_still_has_to_fit_the_records() {

@@ -31,6 +31,9 @@ pub struct BlockHeader {
 }
 
 impl BlockHeader {
+    /// What every block begins with.
+    pub const MAGIC: [u8; 4] = *MAGIC;
+
     /// How many bytes of a block it takes to read its header.
     pub const BYTES: usize = HEADER_BYTES;
 
@@ -42,8 +45,8 @@ impl BlockHeader {
 
     /// The position of the block's last record.
     #[must_use]
-    pub fn last(&self) -> Position {
-        Position::new(self.first.get().saturating_add(u64::from(self.count)).saturating_sub(1))
+    pub const fn last(&self) -> Position {
+        Position::new(self.first.get().saturating_add(self.count as u64).saturating_sub(1))
     }
 
     /// The block's hash.

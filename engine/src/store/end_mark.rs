@@ -25,6 +25,8 @@ use quittance_journal::{BlockHeader, Position};
 const SLOT_BYTES: usize = 64;
 /// Far enough apart that no write of one touches the sector of the other.
 const SLOT_DISTANCE_BYTES: u64 = 4_096;
+/// How often a mark is read that somebody writes meanwhile.
+const READ_ATTEMPTS: u32 = 16;
 
 /// The last block of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +69,23 @@ impl EndMark {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let slots = [read_slot(&file, 0)?, read_slot(&file, 1)?];
-        let newest = slots.into_iter().flatten().max_by_key(|(writes, _)| *writes);
-        Ok(newest.map(|(writes, mark)| (Self { file, writes }, mark)))
+        Ok(newest(&file)?.map(|(writes, mark)| (Self { file, writes }, mark)))
+    }
+
+    /// Reads the mark beside whoever writes it; none where it can't be read.
+    pub(super) fn read(path: &Path) -> io::Result<Option<Mark>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Both slots may be written to while they are read, the second after the first.
+        for _ in 0..READ_ATTEMPTS {
+            if let Some((_, mark)) = newest(&file)? {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
     }
 
     /// How many times a mark was written.
@@ -105,6 +121,11 @@ fn check_of(bytes: &[u8]) -> [u8; 16] {
     check
 }
 
+fn newest(file: &File) -> io::Result<Option<(u64, Mark)>> {
+    let slots = [read_slot(file, 0)?, read_slot(file, 1)?];
+    Ok(slots.into_iter().flatten().max_by_key(|(writes, _)| *writes))
+}
+
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<(u64, Mark)>> {
     let mut bytes = [0; SLOT_BYTES];
     match file.read_exact_at(&mut bytes, offset(slot)) {
@@ -131,9 +152,13 @@ mod tests {
     fn the_newest_whole_mark_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("END");
-        assert!(EndMark::open(&path).unwrap().is_none());
+        assert!(EndMark::open(&path).unwrap().is_none() && EndMark::read(&path).unwrap().is_none());
         EndMark::create(&path).unwrap();
-        let read = || EndMark::open(&path).unwrap().map(|(_, mark)| mark);
+        let read = || {
+            let opened = EndMark::open(&path).unwrap().map(|(_, mark)| mark);
+            assert_eq!(EndMark::read(&path).unwrap(), opened);
+            opened
+        };
         assert_eq!(read(), Some(Mark::NOTHING));
         let (mut end, _) = EndMark::open(&path).unwrap().unwrap();
         let mark = |n: u64| Mark { first: Position::new(n), block_hash: [n as u8; 32] };

@@ -6,12 +6,15 @@
 //! sled's lock guards all of it. Whoever serves the store may keep files of its own beside these, such as the nonces that
 //! devices have used.
 
+mod beside;
+mod damaged;
 mod database;
 mod end_mark;
 mod heads;
 mod history;
 mod journal;
 mod key_list;
+mod new_store;
 mod segments;
 mod state;
 
@@ -23,13 +26,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use end_mark::{EndMark, Mark};
-use quittance_journal::{BlockHeader, BlockView, Log, LogError, LogReader, Position, TreeError};
+use quittance_journal::{BlockHeader, BlockView, LogError, LogReader, Position, Tip, TreeError};
 use segments::{Access, SegmentSizes, Segments};
 use tempfile::TempDir;
 
 use crate::folder;
 use crate::keys::KeyError;
 
+pub(crate) use beside::JournalBeside;
+pub(crate) use damaged::{DamagedStore, Reached};
 pub(crate) use database::Database;
 pub(crate) use heads::HeadsTree;
 pub(crate) use history::{
@@ -37,6 +42,8 @@ pub(crate) use history::{
     OpeningName, ReferenceHash,
 };
 pub use journal::{JournalReader, JournalWriter};
+pub(crate) use new_store::NewStore;
+pub(crate) use segments::SegmentFile;
 pub(crate) use state::{StateBatch, StateTree, StoredState};
 
 const END_FILE: &str = "END";
@@ -54,12 +61,13 @@ const MAX_FORMAT_FILE_BYTES: u64 = 64;
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// How much of a journal is copied before it is made durable.
-const COPIED_BYTES_PER_FLUSH: usize = 8 * 1_024 * 1_024;
-
 /// What helps where the database is damaged.
 const REMADE: &str =
     "take the folder `sled` in the store away, and the next start makes it again from the journal";
+
+/// What helps where the journal is damaged.
+const SALVAGED: &str =
+    "restore it from a backup with `quittance restore`, or salvage what is whole with `quittance repair`";
 
 /// Why a store can't be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +77,8 @@ pub enum StoreError {
     Locked(PathBuf),
     /// It was written by a version of Quittance that this one does not know.
     #[error(
-        "the store {path} has format {found}, this version reads format {FORMAT_NUMBER}: use a newer version"
+        "the store {path} has format {found}, this version reads format {FORMAT_NUMBER}: use a newer version, or go back: back the \
+         store up with `quittance backup` of that version, and restore that with `quittance restore` of this one"
     )]
     NewerFormat {
         /// The store.
@@ -79,8 +88,8 @@ pub enum StoreError {
     },
     /// It was written by a version from before the first release.
     #[error(
-        "the store {path} has format {found}, which this version can't read, it reads format {FORMAT_NUMBER}: use the \
-         version that wrote it, or choose another folder for a new store"
+        "the store {path} has format {found}, which no released version wrote or reads, this one reads format {FORMAT_NUMBER}: use \
+         the version that wrote it, or choose another folder for a new store"
     )]
     OlderFormat {
         /// The store.
@@ -115,30 +124,29 @@ pub enum StoreError {
     /// The journal ends before the end mark, or with another block.
     #[error(
         "the store is damaged: the journal's block at position {0} was on the disk and is not there as it was; \
-         restore the store from a backup"
+         {SALVAGED}"
     )]
     BlocksLost(Position),
     /// A segment of the journal is not there.
-    #[error(
-        "the store is damaged: the journal's segment before {before} is missing; restore the store from a backup"
-    )]
+    #[error("the store is damaged: the journal's segment before {before} is missing; {SALVAGED}")]
     SegmentMissing {
         /// The one that comes after it.
         before: PathBuf,
     },
     /// A segment of the journal is not as it was made.
     #[error(
-        "the store is damaged: the journal's segment {0} is not as long as it was, or not in its place; restore the store \
-         from a backup"
+        "the store is damaged: the journal's segment {0} is not as long as it was, or not in its place; {SALVAGED}"
     )]
     SegmentDamaged(PathBuf),
     /// A store can't be made where something is.
     #[error("there is something at {0} already: name a folder that is not there")]
     Exists(PathBuf),
+    /// The making of a store was cut off.
+    #[error("{0} is what was left when the making of a store was cut off: take it away, and try again")]
+    Unfinished(PathBuf),
     /// The end mark is missing, or can't be read.
     #[error(
-        "the store is damaged: {0} is missing or can't be read, so nobody can tell whether the journal is whole; \
-         restore the store from a backup"
+        "the store is damaged: {0} is missing or can't be read, so nobody can tell whether the journal is whole; {SALVAGED}"
     )]
     EndMark(PathBuf),
     /// The key of the index could not be made.
@@ -152,8 +160,7 @@ pub enum StoreError {
     Unreadable(&'static str),
     /// The list of the keys is missing or can't be read.
     #[error(
-        "the store is damaged: its list of the keys it was used with is missing or can't be read; restore the store from a \
-         backup"
+        "the store is damaged: its list of the keys it was used with is missing or can't be read; {SALVAGED} --keys"
     )]
     Keys,
 }
@@ -213,20 +220,7 @@ impl Store {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let folder = tempfile::tempdir().map_err(|error| io(&std::env::temp_dir(), error))?;
-        let database = path.join(DATABASE_FOLDER).join("db");
-        // A store without a database has nothing to lock.
-        let lock = match File::open(&database) {
-            Ok(file) => {
-                let lock = patiently(|| match file.try_lock_shared() {
-                    Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
-                    Err(TryLockError::Error(error)) => Err(io(&database, error)),
-                    Ok(()) => Ok(()),
-                });
-                lock.map(|()| Some(file))?
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(io(&database, error)),
-        };
+        let lock = lock_to_read(path)?;
         copy_all_but_journal(path, folder.path())?;
         let opened = Self::open_parts(folder.path(), &path.join(JOURNAL_FOLDER), Access::Read);
         let mut store = opened.map_err(|error| match error {
@@ -265,35 +259,18 @@ impl Store {
     /// is the last one of a block. Checkpoints and index are made again when it is opened. Blocks that are added meanwhile do
     /// not disturb it.
     pub(crate) fn copy_journal(&self, target: &Path, end: Position) -> Result<(), StoreError> {
-        let unfinished = unfinished(target)?;
-        // A rename would take the place of an empty folder without a word.
-        if let Some(there) = [target, &unfinished].into_iter().find(|path| path.exists()) {
-            return Err(StoreError::Exists(there.to_owned()));
-        }
-        let copy = Self::open(&unfinished)?;
-        let failed = |error| StoreError::Journal(Box::new(error));
-        let mut writer = copy.journal_writer()?;
-        let mut bytes = 0_usize;
+        let mut copy = NewStore::begin(target)?;
         let (reader, mut next) = (self.journal_reader(), Position::new(1));
         while next <= end {
-            let block = reader.block_at(next).map_err(failed)?.ok_or(StoreError::BlocksLost(next))?;
+            let block = reader.block_at(next).map_err(|error| StoreError::Journal(Box::new(error)))?;
+            let block = block.ok_or(StoreError::BlocksLost(next))?;
             let header = BlockHeader::read(&block).map_err(|_| StoreError::BlocksLost(next))?;
-            writer.append(next, &block).map_err(failed)?;
+            copy.append(next, &block)?;
             next = header.last().next();
-            bytes = bytes.saturating_add(block.len());
-            if bytes >= COPIED_BYTES_PER_FLUSH {
-                writer.flush().map_err(failed)?;
-                bytes = 0;
-            }
         }
-        writer.flush().map_err(failed)?;
         // So that it is not started with other keys either.
-        copy.write_keys(&self.keys()?)?;
-        copy.sync()?;
-        drop((writer, copy));
-        fs::rename(&unfinished, target).map_err(|error| io(target, error))?;
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-        sync_folder(parent.unwrap_or(Path::new(".")))
+        copy.close(&self.keys()?)?;
+        copy.name()
     }
 
     /// The fingerprints of the keys that the store was used with, oldest first; none of a store that was never used.
@@ -305,15 +282,6 @@ impl Store {
 
     pub(crate) fn write_keys(&self, fingerprints: &[[u8; 32]]) -> Result<(), StoreError> {
         key_list::write(&self.path, fingerprints).map_err(|error| io(&self.path, error))
-    }
-
-    /// Removes what a copy to `target` that a crash cut off has left.
-    pub(crate) fn discard_unfinished_copy(target: &Path) -> Result<(), StoreError> {
-        let unfinished = unfinished(target)?;
-        match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(io(&unfinished, error)),
-            _ => Ok(()),
-        }
     }
 
     /// The writing end of the journal. There must be one at a time.
@@ -366,14 +334,6 @@ impl Store {
     }
 }
 
-/// What a copy to `target` is called until it is whole.
-fn unfinished(target: &Path) -> Result<PathBuf, StoreError> {
-    let name = target.file_name().ok_or_else(|| StoreError::Exists(target.to_owned()))?;
-    let mut unfinished = name.to_owned();
-    unfinished.push(".unfinished");
-    Ok(target.with_file_name(unfinished))
-}
-
 /// Tries for a while to get at a store that is locked: sled gives its lock up a moment after the store was closed.
 fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut last = attempt();
@@ -385,6 +345,23 @@ fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T,
         last = attempt();
     }
     last
+}
+
+/// Keeps others from writing to a store, for as long as what is given back is kept.
+fn lock_to_read(path: &Path) -> Result<Option<File>, StoreError> {
+    let database = path.join(DATABASE_FOLDER).join("db");
+    let file = match File::open(&database) {
+        Ok(file) => file,
+        // A store without a database has nothing to lock.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(&database, error)),
+    };
+    patiently(|| match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(io(&database, error)),
+        Ok(()) => Ok(()),
+    })?;
+    Ok(Some(file))
 }
 
 fn io(path: &Path, error: std::io::Error) -> StoreError {
@@ -400,12 +377,17 @@ fn open_end(path: &Path) -> Result<(EndMark, Mark), StoreError> {
 /// Sees that the journal reaches as far as it ever did, and has no gap before its last segment.
 fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
     let (_, mark) = open_end(path)?;
+    check_mark(mark, segments).map(drop)
+}
+
+/// Sees that the journal reaches as far as `mark` says, and has no gap before its last segment. Gives the end that the mark is of.
+fn check_mark(mark: Mark, segments: &Arc<Segments>) -> Result<Tip, StoreError> {
     let tip = segments.tip().position;
     if mark.first > tip || !segments.ends_with_the_last_segment() {
         return Err(StoreError::BlocksLost(tip.next()));
     }
     if mark == Mark::NOTHING {
-        return Ok(());
+        return Ok(Tip::GENESIS);
     }
     let lost = || StoreError::BlocksLost(mark.first);
     let reader = JournalReader::new(Arc::clone(segments));
@@ -414,7 +396,7 @@ fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Journal(Box::new(error)))?
         .ok_or_else(lost)?;
     let view = BlockView::read(&block).map_err(|_| lost())?;
-    if Mark::of(view.header()) == mark { Ok(()) } else { Err(lost()) }
+    if Mark::of(view.header()) == mark { Ok(view.tip()) } else { Err(lost()) }
 }
 
 /// Copies a store, or a folder in one, without its journal.

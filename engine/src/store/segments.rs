@@ -338,8 +338,8 @@ impl Segment {
     }
 }
 
-/// The segments in a folder, in their order. None is missing before another, and none is shorter than it was made.
-fn segments_in(folder: &Path, sizes: SegmentSizes) -> Result<Vec<Segment>, StoreError> {
+/// The files in a folder that are named as segments are, by their names. Each is said to be as long as it is.
+fn files_in(folder: &Path) -> Result<Vec<Segment>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| store_io(folder, error))?,
@@ -347,10 +347,18 @@ fn segments_in(folder: &Path, sizes: SegmentSizes) -> Result<Vec<Segment>, Store
     let mut segments = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| store_io(folder, error))?;
-        let bytes = entry.metadata().map_err(|error| store_io(&entry.path(), error))?.len();
-        segments.extend(Segment::named(&entry.file_name(), bytes));
+        // Nothing else is asked for: `next` gets another name while a writer is at work.
+        let Some(mut segment) = Segment::named(&entry.file_name(), 0) else { continue };
+        segment.readable = entry.metadata().map_err(|error| store_io(&entry.path(), error))?.len();
+        segments.push(segment);
     }
     segments.sort_unstable_by_key(|segment| (segment.number, segment.first));
+    Ok(segments)
+}
+
+/// The segments in a folder, in their order. None is missing before another, and none is shorter than it was made.
+fn segments_in(folder: &Path, sizes: SegmentSizes) -> Result<Vec<Segment>, StoreError> {
+    let segments = files_in(folder)?;
     let mut before = Position::START;
     for (expected, segment) in (0..).zip(&segments) {
         if segment.number > expected {
@@ -364,6 +372,29 @@ fn segments_in(folder: &Path, sizes: SegmentSizes) -> Result<Vec<Segment>, Store
         before = segment.first;
     }
     Ok(segments)
+}
+
+/// A file that is named as a segment is, whatever is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFile {
+    pub(crate) path: PathBuf,
+    pub(crate) number: u64,
+    pub(crate) first: Position,
+    /// How long it is, and how long it was made.
+    pub(crate) bytes: u64,
+    pub(crate) due_bytes: u64,
+}
+
+/// The files of a journal that may be damaged, in the order of their numbers.
+pub(super) fn segment_files(folder: &Path, sizes: SegmentSizes) -> Result<Vec<SegmentFile>, StoreError> {
+    let file = |segment: Segment| SegmentFile {
+        path: segment.path(folder),
+        number: segment.number,
+        first: segment.first,
+        bytes: segment.readable,
+        due_bytes: sizes.of(segment.number),
+    };
+    Ok(files_in(folder)?.into_iter().map(file).collect())
 }
 
 fn is_far(places: &[Place], place: Place) -> bool {
