@@ -78,7 +78,8 @@ async fn snapshot(url: &str, key: &Path) -> Result<PathBuf, CliError> {
     Ok(made.folder.into())
 }
 
-fn text(report: &AuditReport) -> String {
+/// What an audit has seen, for people.
+pub(super) fn text(report: &AuditReport) -> String {
     let AuditReport { records, blocks, settled, refused, accounts, wallets, totals, position, hash } = report;
     let hash = data_encoding::HEXLOWER.encode(hash.as_bytes());
     let mut text = format!(

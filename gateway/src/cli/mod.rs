@@ -1,12 +1,15 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod config;
 pub mod demo;
 mod device;
 mod drawing;
 mod key_file;
 mod minor;
+mod repair;
+mod restore;
 pub mod serve;
 pub mod till;
 mod told;
@@ -39,6 +42,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Check a stopped store against every invariant, without changing it
     Audit(audit::AuditArgs),
+    /// Back up what is new of a store, also while its server runs; or verify a backup
+    Backup(backup::BackupArgs),
+    /// Make a store of a backup, to its end or to a point before
+    Restore(restore::RestoreArgs),
+    /// Salvage what is whole of a damaged store into a new one
+    Repair(repair::RepairArgs),
     /// Check a receipt offline, with the server's public keys alone
     Verify(verify::VerifyArgs),
     /// Check offline that two signed heads are of one history, of which nothing was rewritten
@@ -53,7 +62,7 @@ enum Command {
 
 /// Runs the program: reads the arguments, does what they say, and tells on stderr why if it can't.
 ///
-/// Exits with 0, with 1 when the command failed, or with 2 when the arguments make no sense.
+/// Exits with 0, with 1 when the command failed, or with 2 when the arguments make no sense; `repair` has a code more.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -66,7 +75,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("quittance: {}", one_line(error.as_ref()));
             ExitCode::FAILURE
@@ -74,25 +83,29 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), CliError> {
+fn run(command: Command) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?;
     let outcome = runtime.block_on(async {
-        match command {
+        let done = match command {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Device(args) => device::run(args).await,
             Command::Till(args) => till::run(args).await,
             Command::Audit(args) => audit::run(&args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => restore::run(args).await,
+            Command::Repair(args) => return repair::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::CompareHeads(args) => verify::compare_heads(&args),
             Command::NewId => {
                 writeln!(std::io::stdout(), "{}", crate::client::new_transfer_id()?)?;
                 Ok(())
             }
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     });
     // A server that was stopped during its start may be reading the store still: that is not waited for.
     runtime.shutdown_background();

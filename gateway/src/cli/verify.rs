@@ -142,7 +142,7 @@ fn text(proven: &ProvenTransfer, origin: &str) -> String {
 }
 
 /// What a leg is, in words: units that were set aside must not read as if they had been paid.
-fn leg_text(leg: &Leg) -> String {
+pub(super) fn leg_text(leg: &Leg) -> String {
     let Leg { payer, payee, amount, currency, purpose, reference } = leg;
     let (money, between) = (money(amount.get(), *currency), format!("from {payer} to {payee}"));
     let told = match purpose {
