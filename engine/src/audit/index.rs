@@ -1,5 +1,7 @@
 //! The index, held against what the journal says.
 
+use std::collections::HashSet;
+
 use quittance_journal::Position;
 use quittance_ledger::{IdHash, TransferId, id_slice};
 
@@ -7,22 +9,14 @@ use super::AuditError;
 use super::reading::Reading;
 use crate::store::{EntryCounts, HistoryTree, Line};
 
+const NOT_IN_JOURNAL: &str = "what is not in the journal";
+
 /// Every transfer is found by its id and by its references, is listed with the right balance for every wallet that has a part
 /// in it, and with that told to the wallet's account; and everything else is listed for every account that is to be told of it.
 /// As far as the index reaches: the rest is gathered from the journal when the engine starts.
 pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Reading) -> Result<(), AuditError> {
-    let mut expected = EntryCounts::default();
-    for (wallet, lines) in &reading.lines {
-        let lines = up_to(lines, indexed_to, position_of_line);
-        expected.lines += lines.len();
-        compare_entries(&tree.lines_after(*wallet, Position::START, usize::MAX)?, lines, position_of_line)
-            .map_err(|position| differs(format!("wallet {wallet}"), position))?;
-        // The other way goes from value to value by other marks.
-        let mut backwards = tree.lines_before(*wallet, Position::new(u64::MAX), usize::MAX)?;
-        backwards.reverse();
-        compare_entries(&backwards, lines, position_of_line)
-            .map_err(|position| differs(format!("wallet {wallet}"), position))?;
-    }
+    let mut expected =
+        EntryCounts { lines: compare_lines(tree, indexed_to, reading)?, ..EntryCounts::default() };
     for (account, positions) in &reading.told {
         let positions = up_to(positions, indexed_to, |position| *position);
         expected.told += positions.len();
@@ -45,11 +39,30 @@ pub(super) fn compare(tree: &HistoryTree, indexed_to: Position, reading: &Readin
             .map_err(|position| differs("references".to_owned(), position))?;
     }
     // All that should be there is, so one more is too many.
-    if tree.count()? == expected {
-        Ok(())
-    } else {
-        Err(differs("what is not in the journal".to_owned(), indexed_to))
+    if tree.count()? == expected { Ok(()) } else { Err(differs(NOT_IN_JOURNAL.to_owned(), indexed_to)) }
+}
+
+/// Gives how many lines there are.
+fn compare_lines(tree: &HistoryTree, indexed_to: Position, reading: &Reading) -> Result<usize, AuditError> {
+    let of_wallet = |lines| up_to(lines, indexed_to, position_of_line);
+    let mut found = HashSet::with_capacity(reading.lines.len());
+    tree.checked_lines(|wallet, lines| {
+        let Some(expected) = reading.lines.get(&wallet) else {
+            return Err(differs(
+                NOT_IN_JOURNAL.to_owned(),
+                lines.first().map_or(indexed_to, position_of_line),
+            ));
+        };
+        found.insert(wallet);
+        compare_entries(lines, of_wallet(expected), position_of_line)
+            .map_err(|position| differs(format!("wallet {wallet}"), position))
+    })?;
+    for (wallet, lines) in reading.lines.iter().filter(|(wallet, _)| !found.contains(*wallet)) {
+        if let Some(line) = of_wallet(lines).first() {
+            return Err(differs(format!("wallet {wallet}"), line.position));
+        }
     }
+    Ok(reading.lines.values().map(|lines| of_wallet(lines).len()).sum())
 }
 
 /// Gives how many ids there are.

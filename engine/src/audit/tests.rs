@@ -187,6 +187,19 @@ fn a_notification_that_would_be_missed_is_found() {
 }
 
 #[test]
+fn lines_that_would_be_passed_over_from_the_newest_are_found() {
+    let error = damaged(|store, wallet| {
+        let lines = store.history().lines_after(wallet.id, Position::START, 10).unwrap();
+        // Whoever comes from behind would look on from there.
+        let linked = |line| LinkedLine { wallet: wallet.id, line, previous: Position::new(1) };
+        let mut batch = HistoryBatch::default();
+        batch.lines(&lines.into_iter().map(linked).collect::<Vec<_>>());
+        store.history().write(batch).unwrap();
+    });
+    assert!(error.to_string().contains("value of lines"), "{error}");
+}
+
+#[test]
 fn an_id_that_would_not_be_found_is_found() {
     let lost = damaged(|store, _| store.history().damage_ids(|entries| _ = entries.pop()));
     assert!(

@@ -18,6 +18,8 @@ mod ids;
 mod lines;
 mod references;
 
+use std::collections::BTreeMap;
+
 use quittance_journal::Position;
 use quittance_ledger::{AccountId, PaymentRequestId, Timestamp, TransferId, WalletId};
 
@@ -171,6 +173,42 @@ impl HistoryTree {
         let Some((key, value)) = self.0.range(keys).next_back().transpose()? else { return Ok(None) };
         let first = position_of_key(&key)?;
         Ok(Some(LastLines { first, lines: Lines::read(first, &value)?.last_of_each()? }))
+    }
+
+    /// Calls `take` with each wallet that has lines, and all of them, rising, having seen that they are found in both directions.
+    pub(crate) fn checked_lines<E: From<StoreError>>(
+        &self,
+        mut take: impl FnMut(WalletId, &[Line]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut take_all = |lines: &mut BTreeMap<WalletId, Vec<Line>>| {
+            std::mem::take(lines).into_iter().try_for_each(|(wallet, lines)| take(wallet, &lines))
+        };
+        let (mut group, mut of_group) = (None, BTreeMap::<_, Vec<Line>>::new());
+        for entry in self.0.scan_prefix(b"w") {
+            let (key, value) = entry.map_err(StoreError::from)?;
+            let first = position_of_key(&key)?;
+            let mut last_wallet = None;
+            for run in Lines::read(first, &value)?.runs() {
+                let (wallet, run) = run?;
+                if group != Some(Group::of(wallet)) {
+                    take_all(&mut of_group)?;
+                    group = Some(Group::of(wallet));
+                }
+                let known = of_group.entry(wallet).or_default();
+                let last = known.last().map_or(Position::START, |line| line.position);
+                let positions = [last].into_iter().chain(run.lines.iter().map(|line| line.position));
+                let is_found = line_key(Group::of(wallet), first) == key.as_ref()
+                    && last_wallet.replace(wallet) < Some(wallet)
+                    && run.previous == last
+                    && run.lines.first().is_some_and(|line| line.position >= first)
+                    && positions.is_sorted_by(|a, b| a < b);
+                if !is_found {
+                    return Err(StoreError::Unreadable("value of lines").into());
+                }
+                known.extend(run.lines);
+            }
+        }
+        take_all(&mut of_group)
     }
 
     /// A wallet's lines after `after`, oldest first, at most `limit`.

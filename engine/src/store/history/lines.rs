@@ -114,13 +114,22 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// The lines of each wallet, in the order that they are found by.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Result<(WalletId, Run), StoreError>> + '_ {
+        let run_of = |(index, entry): (usize, &[u8; TABLE_ENTRY_BYTES])| {
+            let wallet = WalletId::from_bytes(*entry.first_chunk()?).ok()?;
+            Some((wallet, self.run(index)?))
+        };
+        self.table.iter().enumerate().map(move |entry| run_of(entry).ok_or(UNREADABLE))
+    }
+
     /// The last line of each wallet that has one.
     pub(super) fn last_of_each(&self) -> Result<Vec<(WalletId, Line)>, StoreError> {
-        let last_of = |(index, entry): (usize, &[u8; TABLE_ENTRY_BYTES])| {
-            let wallet = WalletId::from_bytes(*entry.first_chunk()?).ok()?;
-            Some((wallet, self.run(index)?.lines.last().copied()?))
+        let last_of = |run: Result<(WalletId, Run), StoreError>| {
+            let (wallet, run) = run?;
+            Ok((wallet, run.lines.last().copied().ok_or(UNREADABLE)?))
         };
-        self.table.iter().enumerate().map(last_of).collect::<Option<_>>().ok_or(UNREADABLE)
+        self.runs().map(last_of).collect()
     }
 
     /// How many lines there are.
