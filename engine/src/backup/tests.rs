@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::folder::BackupFolder;
 use super::make::back_up_with;
+use super::manifest::Manifest;
 use super::*;
 use crate::keys::Keys;
 use crate::store::Store;
@@ -151,6 +152,23 @@ fn each_run_adds_what_is_new_and_nothing_else() {
     assert_eq!((report.audit.position, report.audit.hash), (tip.position, tip.hash));
     assert_eq!((report.left_out, report.cut_block), (0, None));
     assert_has(&home.path("restored"), 900);
+}
+
+/// A copy of the backup that shares its files has what it had, whatever is done afterwards.
+#[test]
+fn no_file_is_written_to_once_it_has_its_name() {
+    let home = Home::backed_up(15);
+    for to in 16..30 {
+        let linked = home.path(&format!("linked-{to}"));
+        fs::create_dir(&linked).unwrap();
+        for name in home.files() {
+            fs::hard_link(home.backup().join(&name), linked.join(&name)).unwrap();
+        }
+        grow(&home.store(), to, RECORDS_PER_BLOCK);
+        home.back_up();
+        let kept = verify_backup(&linked, None).unwrap();
+        assert_eq!(kept.position, Position::new(to - 1));
+    }
 }
 
 #[test]
@@ -403,6 +421,45 @@ fn pieces_that_were_exchanged_are_found() {
     let theirs = other.pieces();
     fs::copy(other.backup().join(&theirs[0]), home.backup().join(&pieces[0])).unwrap();
     assert!(matches!(home.verify(), Err(BackupError::PieceDamaged { .. })));
+}
+
+/// Blocks that are whole and follow one another, but are not those that were backed up; and a manifest that says another end.
+#[test]
+fn what_is_whole_and_is_not_what_was_backed_up_is_found() {
+    let home = Home::backed_up(35);
+    // The same records in as many bytes, in other blocks.
+    home.restore("earlier", RestorePoint::End).unwrap();
+    let back_up_other =
+        || back_up_with(&home.path("earlier"), &home.path("other"), TINY_PIECE_BYTES).unwrap();
+    back_up_other();
+    for (store, middle) in [(home.store(), 38), (home.path("earlier"), 37)] {
+        grow(&store, middle, RECORDS_PER_BLOCK);
+        grow(&store, 40, RECORDS_PER_BLOCK);
+    }
+    home.back_up();
+    back_up_other();
+    let (pieces, manifest) = (home.pieces(), home.path("backup/MANIFEST"));
+    let last = home.backup().join(pieces.last().unwrap());
+    let bytes = fs::read(&last).unwrap();
+    let other = fs::read(home.path("other").join(pieces.last().unwrap())).unwrap();
+    assert!(bytes.len() == other.len() && bytes != other);
+    fs::write(&last, other).unwrap();
+    let found = home.verify();
+    assert!(matches!(found, Err(BackupError::PieceDamaged { .. })), "{found:?}");
+    fs::write(&last, bytes).unwrap();
+
+    let right = BackupFolder::open(&home.backup()).unwrap().manifest();
+    let hash = BlockHash::from_bytes([3; 32]);
+    for wrong in [
+        Manifest { tip: Tip { hash, ..right.tip }, ..right.clone() },
+        Manifest { at: right.at.plus_millis(1), ..right.clone() },
+    ] {
+        fs::write(&manifest, wrong.to_text()).unwrap();
+        let found = home.verify();
+        assert!(matches!(found, Err(BackupError::Manifest(_))), "{found:?}");
+    }
+    fs::write(&manifest, right.to_text()).unwrap();
+    home.verify().unwrap();
 }
 
 #[test]
