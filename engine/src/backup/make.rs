@@ -43,7 +43,7 @@ pub(super) fn back_up_with(
     let old = backup.manifest();
     backup.check_lengths()?;
     check_same_history(&journal, &old)?;
-    // After a loss of power the store may know less of what is durable than the backup has, until its next flush.
+    // After a loss of power the store may know less of what is durable than the backup has, until its next start.
     let has_new_blocks = journal.tip().position > old.tip.position;
     let mut manifest = Manifest { keys: journal.keys().to_vec(), ..old.clone() };
     let mut new_bytes = 0;

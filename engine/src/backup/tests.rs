@@ -498,6 +498,12 @@ fn a_mark_that_is_behind_takes_nothing_from_a_backup() {
     fs::write(&end, &old_end).unwrap();
     let report = home.back_up();
     assert_eq!((report.content.position, report.new_bytes), (Position::new(40), 0));
+    // What was durable and not marked is marked by the next start, as it may be shown from then on.
+    let other = home.path("other");
+    let behind = || back_up(&home.store(), &other).unwrap().content.position;
+    assert_eq!(behind(), Position::new(20));
+    drop(Store::open(&home.store()).unwrap());
+    assert_eq!(behind(), Position::new(40));
     grow(&home.store(), 41, RECORDS_PER_BLOCK);
     assert_eq!(home.back_up().content.position, Position::new(41));
     home.verify().unwrap();

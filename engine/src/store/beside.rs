@@ -41,7 +41,7 @@ impl JournalBeside {
         Ok(Self { reader: JournalReader::new(segments), tip, keys })
     }
 
-    /// The last block that is known to be durable. After a loss of power there may be more than this until the next flush.
+    /// The last block that is known to be durable. After a crash there may be more than this until the next start.
     pub(crate) const fn tip(&self) -> Tip {
         self.tip
     }

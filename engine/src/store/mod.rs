@@ -248,6 +248,7 @@ impl Store {
         if access == Access::Write {
             // Before anything is made of it: no checkpoint may ever be ahead of the journal.
             segments.sync().map_err(|error| io(journal, error))?;
+            mark_end(&path.join(END_FILE), &segments)?;
         }
         sync_folder(path)?;
         let (state, history, heads) =
@@ -397,6 +398,21 @@ fn check_mark(mark: Mark, segments: &Arc<Segments>) -> Result<Tip, StoreError> {
         .ok_or_else(lost)?;
     let view = BlockView::read(&block).map_err(|_| lost())?;
     if Mark::of(view.header()) == mark { Ok(view.tip()) } else { Err(lost()) }
+}
+
+/// Brings the mark up to the journal's end, all of which is durable: a crash may have come between a flush and its mark, and
+/// whoever reads beside the writer goes by the mark.
+fn mark_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
+    let (mut end, mark) = open_end(path)?;
+    let last = segments.tip().position;
+    let reader = JournalReader::new(Arc::clone(segments));
+    let block = reader.block_at(last).map_err(|error| StoreError::Journal(Box::new(error)))?;
+    let Some(block) = block.filter(|_| last > Position::START) else { return Ok(()) };
+    let found = Mark::of(&BlockHeader::read(&block).map_err(|_| StoreError::BlocksLost(last))?);
+    if found == mark {
+        return Ok(());
+    }
+    end.write(found).and_then(|()| end.sync()).map_err(|error| io(path, error))
 }
 
 /// Copies a store, or a folder in one, without its journal.
