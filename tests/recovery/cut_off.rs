@@ -1,8 +1,8 @@
-//! Backups that are killed in the middle.
+//! Backups that are killed in the middle, and disks that give no more room.
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -10,7 +10,8 @@ use quittance_gateway::client::{Body, new_transfer_id};
 use quittance_test_support::{Server, euro};
 use serde_json::json;
 
-use crate::bank::{Bank, said_position};
+use crate::BINARY;
+use crate::bank::{Bank, assert_fails, said_position};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const BATCH: usize = 8_000;
@@ -80,4 +81,39 @@ async fn a_backup_that_is_killed_leaves_the_one_before() {
     drop(server);
     bank.home.run_well(&["restore", "--from", "backup", "--to", "all"]);
     bank.audit("all");
+}
+
+/// Runs a command that may write no file of more than so many times 512 bytes: it is told of that as of a full disk.
+fn run_with_little_room(bank: &Bank, blocks: &str, arguments: &[&str]) -> Output {
+    let limited = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", limited, blocks, BINARY]).args(arguments).current_dir(bank.home.path(""));
+    command.output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_gives_no_more_room_costs_nothing() {
+    let (bank, server) = Bank::open().await;
+    let before = bank.back_up();
+    grow(&bank, &server).await;
+    let arguments = ["backup", "--store", "store", "--to", "backup"];
+    assert_fails(&run_with_little_room(&bank, "64", &arguments), 1, &["piece.unfinished", "it is as it was"]);
+    assert_eq!(said_position(&bank.home.run_well(&["backup", "verify", "backup"])), before);
+    let now = bank.back_up();
+    assert!(now > before);
+    drop(server);
+    // Too little for the end mark, for a segment, and for the database.
+    for blocks in ["8", "64", "3000"] {
+        for arguments in
+            [&["restore", "--from", "backup", "--to", "new"][..], &["repair", "store", "--to", "new"]]
+        {
+            let made = run_with_little_room(&bank, blocks, arguments);
+            assert_fails(&made, 1, &["File too large"]);
+            for left in ["new", "new.unfinished", "new.beyond.txt"] {
+                assert!(!bank.home.path(left).exists(), "{blocks} {arguments:?}: {left}");
+            }
+        }
+    }
+    let said = bank.home.run_well(&["restore", "--from", "backup", "--to", "new"]);
+    assert_eq!(said_position(&said), now);
 }

@@ -111,6 +111,16 @@ pub enum AuditError {
     },
 }
 
+impl AuditError {
+    /// What the audit of a store that was just made has come to, in words.
+    pub(crate) const fn verdict(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "can't be audited",
+            _ => "does not pass the audit",
+        }
+    }
+}
+
 impl From<ReplayError> for AuditError {
     fn from(error: ReplayError) -> Self {
         Self::Unreadable(error.into())

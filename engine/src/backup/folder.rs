@@ -120,15 +120,20 @@ impl BackupFolder {
     fn begin(&self, name: &str) -> Result<Unfinished, BackupError> {
         let path = self.path.join(format!("{name}{UNFINISHED_SUFFIX}"));
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
-        Ok(Unfinished { file: file.map_err(|error| io(&path, error))?, path })
+        match options.write(true).create(true).truncate(true).mode(0o600).open(&path) {
+            Ok(file) => Ok(Unfinished { file, path }),
+            Err(error) => Err(BackupError::Unwritten { path, error }),
+        }
     }
 
     fn finish(&self, unfinished: Unfinished, name: &str) -> Result<(), BackupError> {
         let Unfinished { file, path } = unfinished;
-        file.sync_all().map_err(|error| io(&path, error))?;
-        fs::rename(&path, self.path.join(name)).map_err(|error| io(&path, error))?;
-        folder::sync(&self.path).map_err(|error| io(&self.path, error))
+        let named = || {
+            file.sync_all()?;
+            fs::rename(&path, self.path.join(name))?;
+            folder::sync(&self.path)
+        };
+        named().map_err(|error| BackupError::Unwritten { path: path.clone(), error })
     }
 
     /// Removes the files of ours that the manifest does not name.
@@ -154,7 +159,8 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
-        self.file.write_all(bytes).map_err(|error| io(&self.path, error))
+        let path = || self.path.clone();
+        self.file.write_all(bytes).map_err(|error| BackupError::Unwritten { path: path(), error })
     }
 }
 

@@ -49,6 +49,17 @@ pub enum BackupError {
         #[source]
         error: std::io::Error,
     },
+    /// Nothing could be added.
+    #[error(
+        "the backup could not be added to: {path}: {error}; it is as it was: see that there is room, and run it again"
+    )]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        error: std::io::Error,
+    },
     /// A folder with other things in it.
     #[error("{0} is not a backup, and not empty: choose another folder")]
     NotABackup(PathBuf),
@@ -120,7 +131,7 @@ pub enum BackupError {
     #[error("the backup has no record: there is nothing to restore")]
     Empty,
     /// What would be restored breaks a rule, or can't be audited.
-    #[error("what would be restored does not pass the audit, and nothing was made: {0}")]
+    #[error("what would be restored {verdict}, and nothing was made: {0}", verdict = .0.verdict())]
     Audit(#[from] Box<AuditError>),
 }
 

@@ -37,7 +37,7 @@ pub enum RepairError {
     #[error("the list of what is beyond the damage can't be written: {0}")]
     List(#[source] std::io::Error),
     /// The salvaged journal breaks a rule.
-    #[error("what could be salvaged does not pass the audit, and nothing was made: {0}")]
+    #[error("what could be salvaged {verdict}, and nothing was made: {0}", verdict = .0.verdict())]
     Audit(#[from] Box<AuditError>),
 }
 
