@@ -19,7 +19,7 @@ use quittance_gateway::client::{
 };
 use quittance_ledger::{KeyAlgorithm, TransferId, Usage};
 use quittance_test_support::{
-    Failed, Home, Party, Server, ask, euro, fund, join, pay, payment, posted, register,
+    Failed, Home, Party, Server, ask, copy_folder, euro, fund, join, pay, payment, posted, register,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -340,18 +340,6 @@ impl Damage {
             Self::OneBitAt(hundredths) => bytes[used * hundredths / 100] ^= 0x10,
         }
         fs::write(file, bytes).unwrap();
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (entry, to) = (entry.unwrap(), |name| to.join(name));
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to(entry.file_name())).unwrap();
-        }
     }
 }
 

@@ -5,23 +5,11 @@ use std::path::Path;
 use std::process::Output;
 
 use quittance_gateway::client::Transfer;
+use quittance_test_support::copy_folder;
 
 use crate::bank::{Bank, assert_fails, flip, said_position};
 
 const JOURNAL: &str = "journal/000000-00000000000000000001.blocks";
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// Where the blocks of a journal's file begin, and the position of the first record of each.
 fn blocks(file: &Path) -> Vec<(usize, u64)> {

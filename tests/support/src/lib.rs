@@ -6,11 +6,13 @@
 
 mod binary;
 mod expect;
+mod folder;
 mod parties;
 mod zbar;
 
 pub use binary::{Failed, Home, Server};
 pub use expect::{ANY_FIELD, Expected, assert_problem};
+pub use folder::copy_folder;
 pub use parties::{
     Party, accounts_wallets, ask, euro, eventually, fund, join, join_as, next_notice, pay, payment, posted,
     register, soon,
