@@ -18,6 +18,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["quittance-barcode", "quittance-journal", "quittance-ledger", "quittance-settlement"],
     ),
     (
+        "quittance-fuzz-targets",
+        &[
+            "quittance-barcode",
+            "quittance-engine",
+            "quittance-gateway",
+            "quittance-journal",
+            "quittance-ledger",
+            "quittance-settlement",
+        ],
+    ),
+    (
         "quittance-gateway",
         &[
             "quittance-barcode",

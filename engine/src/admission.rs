@@ -5,7 +5,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
@@ -17,6 +16,7 @@ use crate::batch::Batch;
 use crate::error::EngineError;
 use crate::order::{Moved, TransferRecord};
 use crate::store::{IdKey, IdsOfSlice};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many parts the memory of ids is split into, so that claims seldom meet.
 const STRIPES: usize = 64;

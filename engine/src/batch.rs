@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::order::Moved;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// What is known of each transfer of a batch, in the order in which they were asked for.
 #[derive(Debug)]

@@ -243,6 +243,12 @@ impl Engine {
         &self.config.origin
     }
 
+    /// How many transfers and commands may be under way at one time.
+    #[must_use]
+    pub const fn max_in_flight(&self) -> usize {
+        self.config.max_in_flight
+    }
+
     /// The server's keys.
     #[must_use]
     pub const fn keys(&self) -> &Keys {

@@ -30,6 +30,7 @@ mod recovery;
 mod repair;
 mod request;
 mod store;
+mod sync;
 mod unsealed;
 
 pub use audit::{AuditError, AuditProgress, AuditReport, CurrencyTotal, audit, audit_with};

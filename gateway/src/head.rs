@@ -7,7 +7,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::HOST;
+use http::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri, Version};
 
@@ -19,13 +19,22 @@ pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1_024;
 /// Colon, space and the end of the line.
 const BYTES_AROUND_HEADER: usize = 4;
 
-/// Lets requests pass that are not too long and say whom they are for.
+/// Lets requests pass that are not too long, and say whom they are for and how long their bodies are.
+///
+/// A body in chunks says its length as it comes. Two servers that disagree on whether it does, because a length is said too or the
+/// header is misspelt, take the rest of it for another request; so there are none here. Nor is anything unpacked.
 pub(crate) async fn check_head(request: Request, next: Next) -> Response {
     if head_bytes(request.uri(), request.headers()) > MAX_HEAD_BYTES {
         return Problem::head_too_large(MAX_HEAD_BYTES).into_response();
     }
     if request.version() == Version::HTTP_11 && !has_host(request.headers()) {
         return Problem::host_invalid().into_response();
+    }
+    if request.headers().contains_key(TRANSFER_ENCODING) {
+        return Problem::length_needed().into_response();
+    }
+    if request.headers().contains_key(CONTENT_ENCODING) {
+        return Problem::content_encoding().into_response();
     }
     next.run(request).await
 }

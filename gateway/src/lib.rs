@@ -8,6 +8,8 @@ pub mod auth;
 mod body;
 pub mod cli;
 pub mod client;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod problem;
 mod rate;
@@ -16,5 +18,6 @@ mod route;
 mod server;
 mod streams;
 mod strict;
+mod turns;
 mod view;
 mod wording;

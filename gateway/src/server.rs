@@ -11,13 +11,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use quittance_barcode::EmvProfile;
 use quittance_engine::Engine;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -30,9 +31,15 @@ use crate::app::App;
 use crate::auth::nonces::Nonces;
 use crate::head::{MAX_HEAD_BYTES, check_head};
 use crate::problem::Problem;
-use crate::route::router;
+use crate::route::{door_router, router};
 
 const MAX_HEADERS: usize = 64;
+
+/// How many connections beyond the limit are answered at a time: with the server's health, or that there are too many.
+pub(crate) const MAX_AT_THE_DOOR: usize = 256;
+
+/// How long a connection beyond the limit may take to say what it wants.
+const DOOR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long to wait after the system refused a connection, for want of files most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -40,8 +47,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The limits of a server, and what it says of its merchants.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerSettings {
-    /// How many connections there may be at one time. Those beyond wait for their turn.
+    /// How many connections there may be at one time. Those beyond are told so, and closed.
     pub(crate) max_connections: usize,
+    /// How many requests are worked on at a time. Those beyond wait a moment for their turn.
+    pub(crate) max_requests_at_once: usize,
     /// How long a connection may be idle, and how long the head of a request may take.
     pub(crate) head_timeout: Duration,
     /// How long a body may take.
@@ -61,7 +70,8 @@ pub(crate) struct ServerSettings {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
-            max_connections: 8_192,
+            max_connections: 12_000,
+            max_requests_at_once: 256,
             head_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
@@ -83,30 +93,48 @@ pub(crate) async fn serve(
 ) {
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(App::new(engine, settings.clone(), nonces, stopping));
-    let server = Server::new(with_layers(router(Arc::clone(&app)), app), &settings);
+    let routes = with_layers(router(Arc::clone(&app)), Arc::clone(&app));
+    let door = with_layers(door_router(Arc::clone(&app)), app);
+    let server = Server::new(routes, door, &settings);
     server.run(listener, shutdown, stop, settings.drain_deadline).await;
 }
 
 struct Server {
-    http: http1::Builder,
-    routes: TowerToHyperService<Router>,
-    slots: Arc<Semaphore>,
+    inside: Part,
+    /// For connections beyond the limit, each of which is asked and answered once: so a client that is turned away knows, and
+    /// whoever watches over the server sees it well however many others there are.
+    door: Part,
     write_timeout: Duration,
     graceful: GracefulShutdown,
     tasks: JoinSet<()>,
 }
 
-impl Server {
-    fn new(routes: Router, settings: &ServerSettings) -> Self {
+/// How some connections are served, and how many of them.
+struct Part {
+    http: http1::Builder,
+    routes: TowerToHyperService<Router>,
+    slots: Arc<Semaphore>,
+}
+
+impl Part {
+    fn new(routes: Router, max_connections: usize, head_timeout: Duration) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(settings.head_timeout)
+            .header_read_timeout(head_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES);
+        let slots = Arc::new(Semaphore::new(max_connections));
+        Self { http, routes: TowerToHyperService::new(routes), slots }
+    }
+}
+
+impl Server {
+    fn new(routes: Router, door: Router, settings: &ServerSettings) -> Self {
+        let mut door = Part::new(door, MAX_AT_THE_DOOR, settings.head_timeout.min(DOOR_TIMEOUT));
+        door.http.keep_alive(false);
         Self {
-            http,
-            routes: TowerToHyperService::new(routes),
-            slots: Arc::new(Semaphore::new(settings.max_connections)),
+            inside: Part::new(routes, settings.max_connections, settings.head_timeout),
+            door,
             write_timeout: settings.write_timeout,
             graceful: GracefulShutdown::new(),
             tasks: JoinSet::new(),
@@ -124,7 +152,7 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                accepted = accept(&listener, &self.slots) => {
+                accepted = accept(&listener, &self.door.slots) => {
                     if let Some((stream, slot)) = accepted {
                         self.begin(stream, slot);
                     }
@@ -144,13 +172,21 @@ impl Server {
         self.tasks.shutdown().await;
     }
 
-    fn begin(&mut self, stream: tokio::net::TcpStream, slot: OwnedSemaphorePermit) {
+    /// `door_slot` is given back at once where there is room inside.
+    fn begin(&mut self, stream: tokio::net::TcpStream, door_slot: OwnedSemaphorePermit) {
+        let (part, slot) = match Arc::clone(&self.inside.slots).try_acquire_owned() {
+            Ok(slot) => (&self.inside, slot),
+            Err(_) => (&self.door, door_slot),
+        };
         // Answers are small, and each is wanted at once.
         let _ = stream.set_nodelay(true);
+        // What is sent to a machine that is gone is never confirmed: the system ends the connection then.
+        let unconfirmed_ms = u32::try_from(self.write_timeout.as_millis()).unwrap_or(u32::MAX);
+        let _ = set_tcp_user_timeout(&stream, unconfirmed_ms);
         // Else whoever asks and never reads keeps the connection for ever.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(self.write_timeout));
-        let connection = self.http.serve_connection(TokioIo::new(Box::pin(stream)), self.routes.clone());
+        let connection = part.http.serve_connection(TokioIo::new(Box::pin(stream)), part.routes.clone());
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
             if let Err(error) = connection.await {
@@ -206,7 +242,13 @@ fn span(request: &Request) -> Span {
 
 fn log_response(response: &Response, latency: Duration, _: &Span) {
     let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(status = response.status().as_u16(), latency_us, "answered");
+    let status = response.status().as_u16();
+    // Those who are turned away are counted elsewhere: under load a line each would be load too.
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::debug!(status, latency_us, "turned away");
+    } else {
+        tracing::info!(status, latency_us, "answered");
+    }
 }
 
 async fn end_in_time(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -239,7 +281,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let (stopping, watcher) = watch::channel(false);
-        let server = Server::new(routes(watcher), &settings);
+        let door = Router::new().fallback(async || Problem::too_many_connections());
+        let server = Server::new(routes(watcher), door, &settings);
         let deadline = settings.drain_deadline;
         let shutdown = async move { drop(stopped.await) };
         let task = tokio::spawn(server.run(listener, shutdown, stopping, deadline));
@@ -278,6 +321,13 @@ mod tests {
         let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut text)).await;
         read.expect("the connection ends").unwrap();
         String::from_utf8(text).unwrap()
+    }
+
+    /// Asks until there is room.
+    async fn until_served(address: std::net::SocketAddr) {
+        let ask = "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        let asking = async { while !rest(send(address, ask).await).await.starts_with("HTTP/1.1 200") {} };
+        tokio::time::timeout(Duration::from_secs(10), asking).await.expect("there is room in time");
     }
 
     #[tokio::test]
@@ -319,20 +369,23 @@ mod tests {
         let many = "GET /large HTTP/1.1\r\nhost: a\r\n\r\n".repeat(500);
         for deaf in [many.as_str(), "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n"] {
             let deaf = send(running.address, deaf).await;
-            let next =
-                send(running.address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-            assert!(rest(next).await.starts_with("HTTP/1.1 200"));
+            until_served(running.address).await;
             drop(deaf);
         }
     }
 
     #[tokio::test]
-    async fn connections_beyond_the_limit_wait_for_their_turn() {
+    async fn connections_beyond_the_limit_are_told_so_and_those_within_go_on() {
         let settings = ServerSettings { max_connections: 1, ..Default::default() };
         let running = start(settings, routes).await;
-        let ask = "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-        let (first, second) = (send(running.address, ask).await, send(running.address, ask).await);
-        assert!(rest(first).await.starts_with("HTTP/1.1 200"));
-        assert!(rest(second).await.starts_with("HTTP/1.1 200"));
+        let ask = "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n";
+        let first = send(running.address, ask).await;
+        for _ in 0..2 {
+            let second = rest(send(running.address, ask).await).await;
+            assert!(second.starts_with("HTTP/1.1 503") && second.contains("retry-after: 1"), "{second}");
+        }
+        drop(first);
+        // There is room again once the first is seen to be gone.
+        until_served(running.address).await;
     }
 }

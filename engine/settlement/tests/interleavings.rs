@@ -14,34 +14,12 @@
 mod world;
 
 use proptest::prelude::*;
-use quittance_ledger::{
-    Amount, Authority, Books, Leg, LegId, Limits, Original, Purpose, Refusal, Transfer, TransferId, Usage,
-    Wallet, WalletSettings, WalletSnapshot,
-};
+use quittance_ledger::{Books, Purpose, Refusal, Wallet, WalletSnapshot};
 use quittance_settlement::{Message, Partition, PartitionState, ShardState, Ticket, WalletCommand};
 use world::{
-    MINUTE_MS, SECOND, START, WALLETS, World, account_id, amount, device, eur, fee, leg, owner, payment,
-    request, transfer, transfer_id, wallet_id,
+    Input, MINUTE_MS, SECOND, START, Sent, WALLETS, World, account_id, device, leg, other, payment, request,
+    transfer, transfer_id, wallet_id,
 };
-
-#[derive(Clone, Debug)]
-enum Input {
-    Pay { payer: u8, lines: Vec<(u8, u64, u8)>, is_limited: bool },
-    Convert { account: u8 },
-    Hold { payer: u8, payee: u8, minor: u64, number: u8, minutes: u64, is_limited: bool },
-    Capture { which: usize, minor: u64, is_final: bool },
-    Release { which: usize },
-    Refund { which: usize, leg: usize, minor: u64 },
-    Reverse { which: usize },
-    Adjust { legs: Vec<(u8, u8, u64)> },
-    Freeze { wallet: u8, both_ways: bool },
-    Unfreeze { wallet: u8 },
-    Configure { wallet: u8, overdraft: Option<u64>, ceiling: Option<u64>, per_day: Option<u64> },
-    LimitAccount { account: u8, per_day: Option<u64> },
-    Cancel { payee: u8, number: u8 },
-    Close { wallet: u8 },
-    Wait { minutes: u64 },
-}
 
 /// The fewer wallets there are, the more they get in each other's way.
 fn input(most: u8) -> impl Strategy<Value = Input> {
@@ -83,143 +61,6 @@ fn input(most: u8) -> impl Strategy<Value = Input> {
     ]
 }
 
-/// Mostly another than oneself.
-fn other(payer: u8, payee: u8) -> u8 {
-    if payee == payer { payee % WALLETS + 1 } else { payee }
-}
-
-/// What was sent out.
-#[derive(Default)]
-struct Sent {
-    transfers: usize,
-    commands: u64,
-    /// Payer, payee and id of each hold.
-    holds: Vec<(u8, u8, TransferId)>,
-}
-
-impl Sent {
-    fn set_out(&mut self, world: &mut World, transfer: Transfer) {
-        assert_eq!(transfer.id, transfer_id(self.transfers), "ids follow one another");
-        self.transfers += 1;
-        world.set_out(transfer);
-    }
-
-    fn command(&mut self, world: &mut World, wallet: u8, command: WalletCommand) {
-        self.commands += 1;
-        let ticket = Ticket(self.commands);
-        world.submit(Message::Command { wallet: wallet_id(wallet), account: None, command, ticket });
-    }
-
-    /// A hold that was not refused, as far as is known.
-    fn hold(&self, world: &World, which: usize) -> Option<(u8, u8, TransferId)> {
-        let may_be_there = |id| world.outcomes.get(id).is_none_or(Result::is_ok);
-        self.holds.iter().rev().filter(|(.., id)| may_be_there(id)).nth(which).copied()
-    }
-
-    fn send(&mut self, world: &mut World, input: Input) {
-        let n = self.transfers;
-        match input {
-            Input::Pay { payer, lines, is_limited } => {
-                let payment = payment(n, payer, &lines);
-                self.set_out(world, Transfer { is_account_limited: is_limited, ..payment });
-            }
-            Input::Convert { account } => {
-                self.set_out(world, payment(n, account, &[(world::MAKER, 10, account + 4)]));
-            }
-            Input::Hold { payer, payee, minor, number, minutes, is_limited } => {
-                // Most are of a sticker, which can be held for as short as one likes, so that many expire.
-                let terms = request(payee, if minutes % 3 > 0 { 2 } else { number }).terms;
-                let soon = world.now.plus_millis(minutes * MINUTE_MS);
-                let until = match terms.usage {
-                    Usage::OneTime => terms.expires_at.unwrap_or(soon).max(soon),
-                    Usage::Reusable | Usage::Parts => soon,
-                };
-                let minor = terms.amount.map_or(minor, Amount::get);
-                let hold = leg(payer, payee, minor, Purpose::Hold { terms, until });
-                self.holds.push((payer, payee, transfer_id(n)));
-                let hold = transfer(n, device(owner(payer)), &[hold]);
-                self.set_out(world, Transfer { is_account_limited: is_limited, ..hold });
-            }
-            Input::Capture { which, minor, is_final } => {
-                let Some((payer, payee, hold)) = self.hold(world, which) else { return };
-                let taken = leg(payer, payee, minor, Purpose::Capture { hold, is_final });
-                let legs: Vec<Leg> = std::iter::once(taken).chain(fee(&taken)).collect();
-                self.set_out(world, transfer(n, device(owner(payee)), &legs));
-            }
-            Input::Release { which } => {
-                let Some((payer, _, hold)) = self.hold(world, which) else { return };
-                self.command(world, payer, WalletCommand::Release(hold));
-            }
-            Input::Refund { which, leg, minor } => {
-                let Some((refund, _)) = back(world, which, Purpose::Refund) else { return };
-                // The engine looks up whether a leg can be refunded.
-                let is_refundable = |leg: &&(Leg, Purpose)| match leg.1 {
-                    Purpose::Payment(terms) => request(world::MAKER, 5).terms.kind != terms.kind,
-                    Purpose::Capture { .. } => true,
-                    _ => false,
-                };
-                let refundable: Vec<_> = refund.iter().filter(is_refundable).collect();
-                let Some((refund, _)) = refundable.get(leg % refundable.len().max(1)) else { return };
-                let minor = amount(minor.min(refund.amount.get() + 1));
-                self.set_out(world, transfer(n, Authority::Operator, &[Leg { amount: minor, ..*refund }]));
-            }
-            Input::Reverse { which } => {
-                let Some((legs, _)) = back(world, which, Purpose::Reversal) else { return };
-                let can_be_reversed = |purpose: &Purpose| {
-                    !matches!(purpose, Purpose::Refund(_) | Purpose::Reversal(_) | Purpose::Hold { .. })
-                };
-                if legs.iter().all(|(_, purpose)| can_be_reversed(purpose)) {
-                    let legs: Vec<Leg> = legs.into_iter().map(|(leg, _)| leg).collect();
-                    self.set_out(world, transfer(n, Authority::Operator, &legs));
-                }
-            }
-            Input::Adjust { legs } => {
-                let legs = legs
-                    .into_iter()
-                    .map(|(payer, payee, minor)| leg(payer, payee, minor, Purpose::Adjustment));
-                self.set_out(world, transfer(n, Authority::Operator, &legs.collect::<Vec<_>>()));
-            }
-            Input::Freeze { wallet, both_ways } => {
-                self.command(world, wallet, WalletCommand::Freeze { both_ways });
-            }
-            Input::Unfreeze { wallet } => self.command(world, wallet, WalletCommand::Unfreeze),
-            Input::Configure { wallet, overdraft, ceiling, per_day } => {
-                let limits = Limits { per_day: per_day.map(amount), ..Limits::default() };
-                let (overdraft, ceiling) = (overdraft.map(amount), ceiling.map(amount));
-                let settings = WalletSettings { overdraft, ceiling, limits, zone: None };
-                self.command(world, wallet, WalletCommand::Configure(Box::new(settings)));
-            }
-            Input::LimitAccount { account, per_day } => {
-                self.commands += 1;
-                let limits = Limits { per_day: per_day.map(amount), ..Limits::default() };
-                let (account, ticket) = (account_id(account), Ticket(self.commands));
-                world.submit(Message::LimitAccount { account, currency: eur(), limits, ticket });
-            }
-            Input::Cancel { payee, number } => {
-                let request = request(payee, number).terms.request;
-                self.command(world, payee, WalletCommand::CancelRequest(request));
-            }
-            Input::Close { wallet } => self.command(world, wallet, WalletCommand::Close),
-            Input::Wait { minutes } => world.wait(minutes),
-        }
-    }
-}
-
-/// The legs that give back what a transfer moved, each with what it was for, and the transfer.
-fn back(
-    world: &World,
-    which: usize,
-    purpose: impl Fn(Original) -> Purpose,
-) -> Option<(Vec<(Leg, Purpose)>, Transfer)> {
-    let (at, settled) = world.settled.iter().rev().nth(which)?;
-    let legs = settled.legs().enumerate().map(|(number, moved)| {
-        let id = LegId { transfer: settled.id, leg: number as u8 };
-        let purpose = purpose(Original { id, amount: moved.amount, at: *at });
-        (Leg { payer: moved.payee, payee: moved.payer, purpose, ..*moved }, moved.purpose)
-    });
-    Some((legs.collect(), settled.clone()))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
@@ -236,15 +77,7 @@ proptest! {
             sent.send(&mut world, input);
             steps.into_iter().for_each(|choice| world.step(choice));
         }
-        world.run_dry();
-        prop_assert_eq!(world.outcomes.len(), sent.transfers, "every transfer has an outcome");
-        prop_assert_eq!(world.answers.len() as u64, sent.commands, "every command is answered");
-        world.check_at_rest();
-        // Once every hold's time is over nothing is set aside.
-        world.now = world.now.plus_millis(24 * 60 * MINUTE_MS);
-        world.run_dry();
-        world.check_at_rest();
-        prop_assert!(world.model.wallets().all(|wallet| wallet.snapshot().held == 0));
+        sent.check(world);
     }
 
     /// What a checkpoint takes, put back into fresh shards of another number, is the state it was taken from.

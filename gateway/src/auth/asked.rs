@@ -1,6 +1,8 @@
 //! A request whose caller is known, with its body at hand.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use http::header::AUTHORIZATION;
@@ -8,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 use hyper::body::{Body as _, Bytes};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::http_signature::{self, PresentedSignature, SIGNATURE, SIGNATURE_INPUT};
 use super::{Caller, device, operator};
@@ -15,6 +18,10 @@ use crate::app::App;
 use crate::body::{MAX_JSON_BYTES, read_body};
 use crate::problem::Problem;
 use crate::strict::{read_json, read_query};
+use crate::turns::{Party, Turn};
+
+/// How long a request keeps its turn while its body arrives. Most bodies come with their heads.
+const MAX_TURN_FOR_BODY: Duration = Duration::from_millis(50);
 
 /// What a request shows to be let in. Proves nothing yet.
 pub(crate) enum Presented<'a> {
@@ -55,10 +62,13 @@ pub(crate) struct Asked {
     pub(crate) caller: Caller,
     pub(crate) parts: Parts,
     pub(crate) body: Bytes,
+    /// Kept until the request is answered.
+    turn: Option<Turn>,
 }
 
 impl Asked {
-    /// Finds out who asks, and reads the body.
+    /// Finds out who asks, and reads the body. A device's request takes its turn before its signature is checked, which costs more than
+    /// all before it; a stranger's body is not read.
     pub(crate) async fn read(app: &App, request: Request, max_bytes: usize) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let limit = app.settings.body_timeout;
@@ -69,15 +79,40 @@ impl Asked {
                     return Err(operator::wrong_key());
                 }
                 let body = read_body(body, max_bytes, limit).await?;
-                Ok(Self { caller: Caller::Operator, parts, body })
+                let turn = Some(app.turns.take(Party::Operator).await?);
+                Ok(Self { caller: Caller::Operator, parts, body, turn })
             }
             Presented::Signature(signature) => {
                 let device = device::named_device(app, &signature)?;
+                let party = Party::Account(device.account);
+                let turn = app.turns.take(party).await?;
                 device::check_device_request(app, &parts, &signature, &device.key)?;
-                let body = read_body(body, max_bytes, limit).await?;
+                let mut reading = pin!(read_body(body, max_bytes, limit));
+                let (body, turn) = match timeout(MAX_TURN_FOR_BODY, reading.as_mut()).await {
+                    Ok(body) => (body?, turn),
+                    // No turn waits for a slow client.
+                    Err(_) => {
+                        drop(turn);
+                        (reading.await?, app.turns.take(party).await?)
+                    }
+                };
+                let turn = Some(turn);
                 signature.check_body(&body)?;
-                Ok(Self { caller: Caller::Device(device), parts, body })
+                Ok(Self { caller: Caller::Device(device), parts, body, turn })
             }
+        }
+    }
+
+    /// Gives the turn back, where the request goes on with one of another kind.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Whose turns the request takes.
+    pub(crate) const fn party(&self) -> Party {
+        match &self.caller {
+            Caller::Operator => Party::Operator,
+            Caller::Device(device) => Party::Account(device.account),
         }
     }
 

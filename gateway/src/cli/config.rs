@@ -21,6 +21,8 @@ const HOUR_MS: u64 = 3_600 * 1_000;
 const MAX_ID_WINDOW_HOURS: u64 = EngineConfig::MAX_ID_WINDOW_MS / HOUR_MS;
 const MAX_CHECKPOINT_SECONDS: u64 = 3_600;
 const MAX_BODY_TIMEOUT_SECONDS: u64 = 300;
+const MAX_CONNECTIONS: u64 = 1_000_000;
+const MAX_REQUESTS_AT_ONCE: u64 = 65_536;
 
 /// The settings, as `config/quittance.toml` explains them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub(super) struct Config {
     pub(super) id_window_hours: u64,
     pub(super) checkpoint_seconds: u64,
     pub(super) body_timeout_seconds: u64,
+    pub(super) max_connections: usize,
+    pub(super) max_requests_at_once: usize,
     pub(super) emv_country: String,
     pub(super) emv_city: String,
     pub(super) emv_category_code: String,
@@ -53,6 +57,8 @@ impl Default for Config {
             id_window_hours: 24,
             checkpoint_seconds: 10,
             body_timeout_seconds: 15,
+            max_connections: 12_000,
+            max_requests_at_once: 256,
             emv_country: "ZZ".to_owned(),
             emv_city: "UNKNOWN".to_owned(),
             emv_category_code: "0000".to_owned(),
@@ -98,7 +104,14 @@ impl Config {
         let body_timeout = Duration::from_secs(self.body_timeout_seconds);
         let emv = EmvProfile::new(&self.emv_country, &self.emv_city, &self.emv_category_code)
             .map_err(|error| format!("a setting that begins with emv_ is wrong: {error}"))?;
-        Ok(ServerSettings { body_timeout, emv, ..ServerSettings::default() })
+        Ok(ServerSettings {
+            body_timeout,
+            max_connections: self.max_connections,
+            // Each moves something, at most, so that the engine has room for whatever has its turn.
+            max_requests_at_once: self.max_requests_at_once.min(self.max_in_flight),
+            emv,
+            ..ServerSettings::default()
+        })
     }
 
     fn check(&self) -> Result<(), CliError> {
@@ -112,7 +125,9 @@ impl Config {
         in_range("max_in_flight", self.max_in_flight as u64, 1, EngineConfig::MAX_IN_FLIGHT as u64)?;
         in_range("id_window_hours", self.id_window_hours, 1, MAX_ID_WINDOW_HOURS)?;
         in_range("checkpoint_seconds", self.checkpoint_seconds, 1, MAX_CHECKPOINT_SECONDS)?;
-        in_range("body_timeout_seconds", self.body_timeout_seconds, 1, MAX_BODY_TIMEOUT_SECONDS)
+        in_range("body_timeout_seconds", self.body_timeout_seconds, 1, MAX_BODY_TIMEOUT_SECONDS)?;
+        in_range("max_connections", self.max_connections as u64, 1, MAX_CONNECTIONS)?;
+        in_range("max_requests_at_once", self.max_requests_at_once as u64, 1, MAX_REQUESTS_AT_ONCE)
     }
 
     fn origin(&self, address: SocketAddr) -> Result<Origin, CliError> {

@@ -8,6 +8,7 @@ mod device;
 mod drawing;
 mod key_file;
 mod minor;
+mod open_files;
 mod repair;
 mod restore;
 pub mod serve;

@@ -16,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::CliError;
 use super::config::Config;
+use super::open_files;
 use crate::auth::nonces::Nonces;
 use crate::server::serve;
 
@@ -71,6 +72,14 @@ struct Flags {
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     body_timeout_seconds: Option<u64>,
+    /// How many connections there may be at one time [default: 12000]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_connections: Option<usize>,
+    /// How many requests are worked on at a time [default: 256]
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_requests_at_once: Option<usize>,
     /// What is logged on stderr: off, error, warn, info, debug or trace, also by module [default: info]
     #[arg(long, value_name = "LEVEL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +144,8 @@ async fn start_with(config: Config, flag: &str) -> Result<Running, CliError> {
         .await
         .map_err(|error| format!("can't listen at {}: {error}; choose another with {flag}", config.listen))?;
     let address = listener.local_addr()?;
-    let (settings, limits) = (config.engine(address)?, config.server()?);
+    let (settings, mut limits) = (config.engine(address)?, config.server()?);
+    limits.max_connections = open_files::fitting(limits.max_connections)?;
     let (keys_folder, store) = (config.keys, config.store);
     let (engine, nonces, operator_key_file, operator_key) = tokio::task::spawn_blocking(move || {
         // A store that is in use has its keys: new ones in the place of lost ones would only hide the loss.
@@ -165,6 +175,7 @@ async fn start_with(config: Config, flag: &str) -> Result<Running, CliError> {
 pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     let config = Config::load(args.config.as_deref(), &args.flags)?;
     start_log(&config.log)?;
+    open_files::raise_limit();
     // Before the start, so that no signal finds nobody who heeds it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

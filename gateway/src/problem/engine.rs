@@ -5,6 +5,7 @@ use quittance_engine::EngineError;
 use quittance_ledger::Refusal;
 
 use super::Problem;
+use crate::turns::NoTurn;
 
 /// How long a client waits before it asks again. Work under way is done within milliseconds.
 const RETRY_SECS: u32 = 1;
@@ -69,6 +70,12 @@ impl From<EngineError> for Problem {
             EngineError::Store(error) => Self::internal(&error),
             EngineError::Random(_) | EngineError::Damaged(_) => Self::internal(&error),
         }
+    }
+}
+
+impl From<NoTurn> for Problem {
+    fn from(NoTurn: NoTurn) -> Self {
+        Self::overloaded("more is asked than can be answered now")
     }
 }
 

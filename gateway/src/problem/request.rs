@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, StatusCode};
 use quittance_barcode::Untrusted;
 
 use super::Problem;
@@ -88,6 +89,46 @@ impl Problem {
             "the body ended before it was whole",
             "send the request again",
         )
+        .closing()
+    }
+
+    /// A body whose length is not said before.
+    pub(crate) fn length_needed() -> Self {
+        Self::new(
+            StatusCode::LENGTH_REQUIRED,
+            "length-needed",
+            "The body's length is not said",
+            "the request has a header transfer-encoding",
+            "send the body whole, with its length in content-length",
+        )
+        .at("transfer-encoding")
+        .closing()
+    }
+
+    /// A body that is packed.
+    pub(crate) fn content_encoding() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content-encoding-unsupported",
+            "The content encoding is not supported",
+            "the request has a header content-encoding",
+            "send the body as it is, neither compressed nor otherwise encoded",
+        )
+        .at("content-encoding")
+        .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+        .closing()
+    }
+
+    /// More connections than there may be.
+    pub(crate) fn too_many_connections() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-connections",
+            "The server has too many connections",
+            "the server has as many connections open as it may have",
+            "close those that are not in use, and send the same request again after the seconds in retry-after",
+        )
+        .retry_after_secs(1)
         .closing()
     }
 

@@ -1,7 +1,6 @@
 //! Barcodes: drawn for a payee, and read for a payer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -21,9 +20,6 @@ use crate::strict::{PathIds, is_media_type};
 use crate::view::DecodedView;
 
 const MAX_MODULE_PIXELS: u8 = 32;
-
-/// How long a picture waits for its turn.
-const MAX_PICTURE_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,10 +142,10 @@ fn is_picture(headers: &HeaderMap) -> Result<bool, Problem> {
     Err(Problem::content_type("application/json, image/png or image/jpeg"))
 }
 
-async fn text_in_picture(app: &App, asked: Asked) -> Result<String, Problem> {
-    let busy = || Problem::overloaded("too many pictures are being looked at");
-    let turn = tokio::time::timeout(MAX_PICTURE_WAIT, Arc::clone(&app.pictures).acquire_owned()).await;
-    let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+async fn text_in_picture(app: &App, mut asked: Asked) -> Result<String, Problem> {
+    asked.end_turn();
+    let turn = app.pictures.take(asked.party()).await;
+    let turn = turn.map_err(|_| Problem::overloaded("too many pictures are being looked at"))?;
     let look = tokio::task::spawn_blocking(move || {
         // Kept for as long as the core is busy, also when whoever asked has gone.
         let _turn = turn;

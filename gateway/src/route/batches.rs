@@ -16,6 +16,9 @@ use crate::problem::Problem;
 use crate::strict::{List, Object, amount};
 use crate::view::Instant;
 
+/// Which members of the body are no plain values.
+const NESTED: &[&str] = &["transfers"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewBatch {
@@ -76,12 +79,15 @@ pub(super) async fn move_together(State(app): State<Arc<App>>, request: Request)
     let max_bytes = if is_operator { MAX_BATCH_BYTES } else { MAX_JSON_BYTES };
     let asked = Asked::read(&app, request, max_bytes).await?;
     asked.caller.operator()?;
-    let NewBatch { transfers: List(transfers) } = asked.json_with(&["transfers"])?;
+    let NewBatch { transfers: List(transfers) } = asked.json_with(NESTED)?;
+    let party = asked.party();
     drop(asked);
     if transfers.is_empty() {
         return Err(Problem::field_invalid("/transfers".to_owned(), "the list is empty: send 1 to 8190"));
     }
     let orders: Vec<MoveOrder> = transfers.into_iter().map(|Object(new)| new.into_order()).collect();
+    let busy = |_| Problem::overloaded("too many batches are under way");
+    let _turn = app.batches.take(party).await.map_err(busy)?;
     let answers = app.engine.move_batch(&orders).await?;
     let results = orders.iter().zip(answers).map(|(order, answer)| result(order.id, answer));
     Ok(Json(BatchView { results: results.collect::<Result<_, _>>()? }))
@@ -112,4 +118,9 @@ fn result(id: TransferId, answer: Result<Moved, EngineError>) -> Answer<ResultVi
         Err(error) => return Err(error.into()),
     };
     Ok(ResultView { id, outcome })
+}
+
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_batch(headers: &http::HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    crate::strict::read_json::<NewBatch>(headers, body, NESTED).map(drop)
 }

@@ -17,6 +17,7 @@ use crate::auth::{Asked, NEW_DEVICE, Presented, check_signature, no_query};
 use crate::body::{MAX_JSON_BYTES, read_body};
 use crate::problem::Problem;
 use crate::strict::{PathIds, pin, read_json};
+use crate::turns::Party;
 use crate::view::AccountView;
 
 #[derive(Deserialize)]
@@ -47,6 +48,7 @@ pub(super) async fn pair(State(app): State<Arc<App>>, request: Request) -> Answe
     let body = read_body(body, MAX_JSON_BYTES, app.settings.body_timeout).await?;
     let new: NewDevice = read_json(&parts.headers, &body, &[])?;
     let key = device_key(new.algorithm, &new.public_key)?;
+    let _turn = app.turns.take(Party::Strangers).await?;
     // Anyone can make a key, so a nonce is not kept: a repeat is answered as the first was, and pairs nothing.
     check_signature(&app, &parts, &signature, &key)?;
     signature.check_body(&body)?;

@@ -73,8 +73,19 @@ pub(super) async fn follow(State(app): State<Arc<App>>, asked: Asked) -> Answer<
     };
     let (revocations, stopping) = (app.revocations.subscribe(), app.stopping.clone());
     let page = Vec::new().into_iter();
-    let feed =
-        Feed { app, account, viewer, device, cursor, page, changes, revocations, stopping, _slot: slot };
+    let feed = Feed {
+        app,
+        account,
+        viewer,
+        device,
+        cursor,
+        page,
+        has_more: true,
+        changes,
+        revocations,
+        stopping,
+        _slot: slot,
+    };
     let events = stream::unfold(feed, |mut feed| async {
         feed.next().await.map(|event| (Ok::<_, Infallible>(event), feed))
     });
@@ -117,6 +128,8 @@ struct Feed {
     /// The last event that was sent.
     cursor: Position,
     page: std::vec::IntoIter<(Position, Happening)>,
+    /// Whether there may be more in the index than was read. Most streams are idle, and cost no reading then.
+    has_more: bool,
     changes: watch::Receiver<Position>,
     revocations: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
@@ -135,33 +148,43 @@ impl Feed {
                 self.cursor = position;
                 return self.event(position, &happening).await;
             }
-            // Before the read, so that what becomes durable during it is seen as a change.
-            self.changes.borrow_and_update();
-            let (account, cursor) = (self.account, self.cursor);
-            let page = self
-                .app
-                .read_in_turn(move |engine| engine.account_events(account, cursor, MAX_PAGE_EVENTS))
-                .await;
-            match page {
-                Ok(Ok(page)) => {
-                    let page = page.into_iter().map(|(position, _, happening)| (position, happening));
-                    self.page = page.collect::<Vec<_>>().into_iter();
-                }
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "an event stream ends: the journal can't be read");
-                    return None;
-                }
-                Err(_) => return None,
-            }
-            if self.page.len() > 0 {
+            if self.has_more {
+                self.read().await?;
                 continue;
             }
             tokio::select! {
-                changed = self.changes.changed() => changed.ok()?,
+                changed = self.changes.changed() => {
+                    changed.ok()?;
+                    self.has_more = true;
+                }
                 revoked = self.revocations.changed() => revoked.ok()?,
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 () = tokio::time::sleep(COMMENT_EVERY) => return Some(Event::default().comment("")),
             }
+        }
+    }
+
+    /// Reads the next page. None: it can't be read.
+    async fn read(&mut self) -> Option<()> {
+        // Before the read, so that what becomes durable during it is seen as a change.
+        self.changes.borrow_and_update();
+        let (account, cursor) = (self.account, self.cursor);
+        let page = self
+            .app
+            .read_in_turn(move |engine| engine.account_events(account, cursor, MAX_PAGE_EVENTS))
+            .await;
+        match page {
+            Ok(Ok(page)) => {
+                let page = page.into_iter().map(|(position, _, happening)| (position, happening));
+                self.page = page.collect::<Vec<_>>().into_iter();
+                self.has_more = self.page.len() > 0;
+                Some(())
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "an event stream ends: the journal can't be read");
+                None
+            }
+            Err(_) => None,
         }
     }
 

@@ -133,6 +133,26 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     with_fallbacks(routes).with_state(app)
 }
 
+/// What there is for connections beyond the limit.
+pub(crate) fn door_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/health", get(health::show))
+        .fallback(async || Problem::too_many_connections())
+        .with_state(app)
+}
+
+/// Reads a body as a payment, a batch or a payment request.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_as(which: u8, body: &[u8]) -> Result<(), Problem> {
+    let mut headers = http::HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    match which {
+        0 => transfers::read_payment(&headers, body),
+        1 => batches::read_batch(&headers, body),
+        _ => payment_requests::read_request(&headers, body),
+    }
+}
+
 /// What is no route, and no method of one, is told as a problem too.
 fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::auth::bare;
 use crate::problem::Problem;
 use crate::strict::PathIds;
+use crate::turns::Party as Asking;
 use crate::view::{Instant, InvoiceView, remaining};
 use crate::wording::says_more;
 
@@ -48,6 +49,7 @@ pub(super) async fn payment(State(app): State<Arc<App>>, ids: PathIds, request: 
     if let Err(problem) = bare(&request) {
         return Ok(refusal(&problem, None));
     }
+    let _turn = app.turns.take(Asking::Strangers).await?;
     let payload: String = ids.get("payload")?;
     let text = format!("{}/P/{payload}", app.engine.origin());
     Ok(match payable(&app, &text).await {

@@ -29,6 +29,9 @@ const LONG_LIFETIME_MS: u64 = 30 * DAY_MS;
 /// The last instant that a barcode can say, in the year 2106.
 const LAST_IN_A_BARCODE: Timestamp = Timestamp::from_secs(0xffff_ffff);
 
+/// Which members of the body are no plain values.
+const NESTED: &[&str] = &["splits", "invoice", "suggestions"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewRequest {
@@ -70,7 +73,7 @@ pub(super) async fn open(
     asked: Asked,
 ) -> Answer<Created<RequestView>> {
     let (party, wallet) = (asked.caller.party(), ids.get("wallet")?);
-    let new: NewRequest = asked.json_with(&["splits", "invoice", "suggestions"])?;
+    let new: NewRequest = asked.json_with(NESTED)?;
     let end_field = if new.expires_at.is_none() && new.invoice.is_some() { DUE_AT } else { EXPIRES_AT };
     let now = app.engine.now();
     let request = new.of_wallet(wallet, now)?;
@@ -235,6 +238,11 @@ pub(super) async fn cancel(
     let party = asked.caller.party();
     let state = app.engine.cancel_request(party, wallet, request).await?;
     Ok(Json(RequestView::new(&app.engine, party, &state)?))
+}
+
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_request(headers: &http::HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    crate::strict::read_json::<NewRequest>(headers, body, NESTED).map(drop)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::auth::{Asked, bare, no_body};
 use crate::problem::Problem;
 use crate::receipt::{SignerKey, TransferReceipt};
 use crate::strict::{PathIds, read_query};
+use crate::turns::Party;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +37,7 @@ pub(super) async fn show(
 
 pub(super) async fn latest_head(State(app): State<Arc<App>>, request: Request) -> Answer<Json<SignedHead>> {
     bare(&request)?;
+    let _turn = app.turns.take(Party::Strangers).await?;
     Ok(Json(app.read(quittance_engine::Engine::signed_head).await?))
 }
 
@@ -45,6 +47,7 @@ pub(super) async fn consistency(
 ) -> Answer<Json<ConsistencyProof>> {
     no_body(&request)?;
     let Heads { from, to } = read_query(request.uri())?;
+    let _turn = app.turns.take(Party::Strangers).await?;
     let known = app.engine.signed_head().head.blocks;
     if to > known {
         let why = format!("the journal has {known} blocks: send at most that");

@@ -13,12 +13,12 @@ use quittance_engine::Engine;
 use quittance_journal::Position;
 use quittance_ledger::Owner;
 use quittance_statement::{Form, Statement, StatementError, StatementId, StatementWriter};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Answer;
 use super::statements::{Filter, Period, records};
 use crate::app::App;
 use crate::problem::Problem;
+use crate::turns::{Party, Turn};
 use crate::view::movements;
 
 /// How many records are read at a time.
@@ -33,7 +33,7 @@ struct Export {
     writer: Option<StatementWriter>,
     cursor: Option<Position>,
     out: Vec<u8>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 /// Why a statement broke off. The connection ends then without the end of the body, so that nobody takes it for whole.
@@ -47,9 +47,15 @@ enum BrokenOff {
     Thread,
 }
 
-pub(super) async fn export(app: Arc<App>, period: Period, filter: Filter, form: Form) -> Answer<Response> {
+pub(super) async fn export(
+    app: Arc<App>,
+    party: Party,
+    period: Period,
+    filter: Filter,
+    form: Form,
+) -> Answer<Response> {
     let busy = |_| Problem::overloaded("too many statements are being written");
-    let turn = Arc::clone(&app.exports).try_acquire_owned().map_err(busy)?;
+    let turn = app.exports.take(party).await.map_err(busy)?;
     let mut out = Vec::new();
     let is_filtered = filter != Filter::default();
     let head = head(&app.engine, &period, is_filtered)?;

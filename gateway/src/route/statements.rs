@@ -150,7 +150,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, ids: PathIds, asked: Asked
     let (given, to) = bounds(wanted.from, wanted.to, app.engine.now())?;
     let period = app.read(move |engine| period(engine, party, wallet, given, to)).await??;
     if let Some(form) = form {
-        return export(app, period, filter, form).await;
+        return export(app, asked.party(), period, filter, form).await;
     }
     let first = wanted.cursor.map_or(period.first, |cursor| period.first.max(Position::new(cursor)));
     let head = period.clone();

@@ -22,6 +22,9 @@ use crate::view::TransferView;
 const MAX_PAGE_TRANSFERS: u16 = 200;
 const PAGE_TRANSFERS: u16 = 50;
 
+/// Which members of the body are no plain values.
+const NESTED: &[&str] = &["request", "payments"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewOrder {
@@ -120,7 +123,7 @@ fn operator_problem(refusal: Refusal) -> Problem {
 
 pub(super) async fn pay(State(app): State<Arc<App>>, asked: Asked) -> Answer<Created<TransferView>> {
     let payer = asked.caller.device()?;
-    let new: NewPayment = asked.json_with(&["request", "payments"])?;
+    let new: NewPayment = asked.json_with(NESTED)?;
     let (lines, place) = match new.payments {
         None => {
             let (ask, place) = ask(new.barcode, new.request, "")?;
@@ -242,4 +245,9 @@ fn shown_page(
     let next = records.last().filter(|_| has_more).map(|record| record.position.to_string());
     let shown = records.iter().map(|record| TransferView::new(&app.engine, viewer, record));
     Ok(Json(Transfers { transfers: shown.collect::<Result<_, _>>()?, next }))
+}
+
+#[cfg(feature = "fuzzing")]
+pub(super) fn read_payment(headers: &http::HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    crate::strict::read_json::<NewPayment>(headers, body, NESTED).map(drop)
 }

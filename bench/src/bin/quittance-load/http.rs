@@ -13,10 +13,13 @@ use quittance_ledger::{AccountId, AccountKind, CurrencyCode, Timestamp, Transfer
 use serde::{Deserialize, Serialize};
 
 use crate::bare;
-use crate::server::{Barcode, Failure, Journal, Order, Outcome, PIN, Payment, Server};
+use crate::server::{Barcode, Failure, Journal, Order, Outcome, PIN, Payment, Server, TurnedAway};
 
 /// The problem of a payer who has too little.
 const TOO_LITTLE: &str = "insufficient-funds";
+
+/// The problem of a request that found too much under way.
+const OVERLOADED: &str = "overloaded";
 
 /// How many wallets of a batch are funded at a time.
 const ISSUES_AT_ONCE: usize = 64;
@@ -145,7 +148,7 @@ impl Server for Http {
         };
         let body = Body::json(&Batch { transfers: orders.iter().map(order).collect() })?;
         let answer = self.operator.request(Method::POST, "/v1/transfers/batch", body).await?;
-        let BatchResults { results } = answer.json()?;
+        let BatchResults { results } = answer.json().map_err(failure)?;
         Ok(results.into_iter().map(BatchResult::outcome).collect())
     }
 
@@ -177,8 +180,15 @@ impl Server for Http {
             }
             // A refusal that is on record, as against a request that was turned away.
             Err(ClientError::Problem(problem)) if problem.transfer.is_some() => Ok(refused(problem.slug())),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(failure(error)),
         }
+    }
+}
+
+fn failure(error: ClientError) -> Failure {
+    match error {
+        ClientError::Problem(problem) if problem.slug() == OVERLOADED => TurnedAway.into(),
+        error => error.into(),
     }
 }
 

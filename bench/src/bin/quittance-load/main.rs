@@ -47,6 +47,9 @@ use server::{Failure, Server};
 /// How many callers set up an engine in this process.
 const SETTING_UP_AT_ONCE: usize = 4_096;
 
+/// How many callers set up a running server: as many of one party's as it serves or keeps waiting.
+const SETTING_UP_OVER_HTTP: usize = 256;
+
 /// Units of memory are made on one thread and given back on another all the time, which this is quick at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -149,7 +152,8 @@ fn over_http(options: &HttpOptions) -> Result<Measured, Failure> {
     let bytes = || options.store.as_deref().map(bytes_on_disk).transpose();
     let runtime = runtime(load)?;
     let server = runtime.block_on(Http::new(&options.url, &operator_key))?;
-    let (parties, set_up) = runtime.block_on(prepare(&server, &plan(load, options.connections)))?;
+    let (parties, set_up) =
+        runtime.block_on(prepare(&server, &plan(load, options.connections.min(SETTING_UP_OVER_HTTP))))?;
     let bytes_before = bytes()?;
     let (ran, check) = runtime.block_on(load_and_check(&server, &parties, load, callers, &watched))?;
     let memory = memory(&watched)?;

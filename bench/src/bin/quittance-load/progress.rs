@@ -28,11 +28,12 @@ impl Progress {
         let rate = answered.saturating_sub(self.answered) as f64 / since.max(f64::EPSILON);
         (self.told, self.answered) = (now, answered);
         format!(
-            "{:>5} s  {:>14} done  {:>10}/s  {:>10} refused  {:>6} failed{}",
+            "{:>5} s  {:>14} done  {:>10}/s  {:>10} refused  {:>10} turned away  {:>6} failed{}",
             now.saturating_duration_since(self.begun).as_secs(),
             grouped(answered),
             grouped(rate as u64),
             grouped(totals.refused),
+            grouped(totals.turned_away),
             grouped(totals.failed),
             if is_counted { "" } else { "  (warm-up)" },
         )
@@ -49,9 +50,12 @@ mod tests {
     fn the_rate_is_of_what_came_since_the_line_before() {
         let mut progress = Progress::default();
         let begun = progress.begun;
-        let totals = |settled| Totals { settled, refused: 10, failed: 0, surprises: 0 };
+        let totals = |settled| Totals { settled, refused: 10, turned_away: 7, failed: 0, surprises: 0 };
         let _ = progress.line(totals(990), begun + Duration::from_secs(1), false);
         let line = progress.line(totals(5_990), begun + Duration::from_secs(3), true);
-        assert_eq!(line, "    3 s           6,000 done       2,500/s          10 refused       0 failed");
+        assert_eq!(
+            line,
+            "    3 s           6,000 done       2,500/s          10 refused           7 turned away       0 failed"
+        );
     }
 }

@@ -48,12 +48,16 @@ pub(crate) struct Load {
     pub(crate) seconds: f64,
     pub(crate) settled: u64,
     pub(crate) refused: u64,
+    /// What found too much under way, and was not done.
+    pub(crate) turned_away: u64,
     /// What had no answer.
     pub(crate) failed: u64,
     /// Settled and refused ones: both are in the journal.
     pub(crate) transfers_per_s: f64,
     pub(crate) requests: u64,
     pub(crate) latency: Latency,
+    /// Of those that were turned away, from when they were sent.
+    pub(crate) latency_turned_away: Latency,
     pub(crate) blocks: u64,
     pub(crate) transfers_per_block: f64,
     /// How often the journal was made durable; none of a running server.
@@ -117,10 +121,12 @@ impl Load {
             seconds: ran.time.as_secs_f64(),
             settled: counted.settled,
             refused: counted.refused,
+            turned_away: counted.turned_away,
             failed: counted.failed,
             transfers_per_s: ratio(transfers, ran.time.as_secs_f64()),
             requests: counted.latencies.len(),
             latency: Latency::of(&counted.latencies),
+            latency_turned_away: Latency::of(&counted.turned_away_latencies),
             blocks,
             transfers_per_block: ratio(answered_between(ran) as f64, blocks as f64),
             syncs,
@@ -181,6 +187,16 @@ impl fmt::Display for Report<'_> {
         row("time", format_args!("{:.2} s", load.seconds))?;
         row("settled", format_args!("{}", grouped(load.settled)))?;
         row("refused", format_args!("{}", grouped(load.refused)))?;
+        if load.turned_away > 0 {
+            let Latency { p50_ms, p99_ms, p99_9_ms, max_ms } = load.latency_turned_away;
+            row(
+                "turned away",
+                format_args!(
+                    "{}, after p50 {p50_ms:.2}  p99 {p99_ms:.2}  p99.9 {p99_9_ms:.2}  max {max_ms:.2} ms",
+                    grouped(load.turned_away)
+                ),
+            )?;
+        }
         row("failed", format_args!("{}", grouped(load.failed)))?;
         row("throughput", format_args!("{} transfers/s", grouped(load.transfers_per_s as u64)))?;
         row("requests", format_args!("{}", grouped(load.requests)))?;
@@ -252,13 +268,21 @@ mod tests {
             latencies.record(micros * 1_000).unwrap();
         }
         let reading = |settled, blocks, user_s| Reading {
-            totals: Totals { settled, refused: 0, failed: 0, surprises: 0 },
+            totals: Totals { settled, refused: 0, turned_away: 0, failed: 0, surprises: 0 },
             journal: Journal { blocks, syncs: Some(blocks / 2) },
             cpu: vec![CpuTime { user_s, system_s: 0.0 }],
         };
         Ran {
             time: Duration::from_secs(4),
-            counted: Counted { settled: 900, refused: 100, failed: 3, latencies, last: None },
+            counted: Counted {
+                settled: 900,
+                refused: 100,
+                turned_away: 0,
+                failed: 3,
+                turned_away_latencies: latencies.clone(),
+                latencies,
+                last: None,
+            },
             before: reading(200, 7, 1.0),
             after: reading(1_300, 12, 1.55),
             tally: Arc::new(Tally::new(0).unwrap()),

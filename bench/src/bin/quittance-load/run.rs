@@ -12,9 +12,9 @@ use crate::parties::Parties;
 use crate::process::CpuTime;
 use crate::progress::Progress;
 use crate::schedule::{Goal, Schedule};
-use crate::server::{Failure, Journal, Server};
+use crate::server::{Failure, Journal, Server, TurnedAway};
 use crate::spread::Pairs;
-use crate::tally::{Counted, Tally, Totals};
+use crate::tally::{Counted, Tally, Times, Totals};
 use crate::traffic::{Traffic, send};
 
 /// How often the load tells how it is getting on.
@@ -120,10 +120,15 @@ async fn send_in_turn<S: Server>(server: S, load: Arc<Load>, mut traffic: Traffi
         }
         let drafts =
             (0..turn.transfers).map(|_| traffic.draw(server.now())).collect::<Result<Vec<_>, _>>()?;
-        let begun = turn.intended.unwrap_or_else(Instant::now);
+        let sent = Instant::now();
+        let intended = turn.intended.unwrap_or(sent);
         let answer = send(&server, load.op, &load.parties, &drafts).await;
-        load.tally.take(&drafts, &answer, turn.is_counted, begun.elapsed());
-        if answer.is_err() {
+        let times = Times { since_intended: intended.elapsed(), since_sent: sent.elapsed() };
+        load.tally.take(&drafts, &answer, turn.is_counted, times);
+        // An open loop asks at its rate, whatever it is told.
+        let is_told_to_wait =
+            answer.is_err_and(|failure| turn.intended.is_none() || !failure.is::<TurnedAway>());
+        if is_told_to_wait {
             sleep(PAUSE_AFTER_FAILURE).await;
         }
     }

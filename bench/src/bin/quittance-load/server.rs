@@ -13,6 +13,11 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// The PIN of every account.
 pub(crate) const PIN: &str = "2580";
 
+/// More was asked than the server lets in: it did nothing, and nothing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("turned away: more was asked than the server lets in")]
+pub(crate) struct TurnedAway;
+
 /// Units are to move from one wallet to another on the operator's word.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use crate::server::{Failure, Outcome};
+use crate::server::{Failure, Outcome, TurnedAway};
 use crate::traffic::Draft;
 
 /// The longest latency that is told from longer ones.
@@ -21,6 +21,7 @@ pub(crate) struct Tally {
     /// Of all that were answered, in the warm-up too.
     settled: AtomicU64,
     refused: AtomicU64,
+    turned_away: AtomicU64,
     /// What was not answered.
     failed: AtomicU64,
     counted: Mutex<Counted>,
@@ -30,14 +31,25 @@ pub(crate) struct Tally {
     moved: Vec<AtomicI64>,
 }
 
+/// How long a request took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Since it should have been sent.
+    pub(crate) since_intended: Duration,
+    pub(crate) since_sent: Duration,
+}
+
 /// What came after the warm-up.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     pub(crate) settled: u64,
     pub(crate) refused: u64,
+    pub(crate) turned_away: u64,
     pub(crate) failed: u64,
     /// Of the requests that were answered, in microseconds.
     pub(crate) latencies: Histogram<u64>,
+    /// Of the requests that were turned away, from when they were sent.
+    pub(crate) turned_away_latencies: Histogram<u64>,
     /// When the last answer came.
     pub(crate) last: Option<Instant>,
 }
@@ -47,6 +59,7 @@ pub(crate) struct Counted {
 pub(crate) struct Totals {
     pub(crate) settled: u64,
     pub(crate) refused: u64,
+    pub(crate) turned_away: u64,
     pub(crate) failed: u64,
     /// How many of the answers were not what was expected.
     pub(crate) surprises: u64,
@@ -69,8 +82,17 @@ impl Tally {
         Ok(Self {
             settled: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            counted: Mutex::new(Counted { settled: 0, refused: 0, failed: 0, latencies, last: None }),
+            counted: Mutex::new(Counted {
+                settled: 0,
+                refused: 0,
+                turned_away: 0,
+                failed: 0,
+                turned_away_latencies: latencies.clone(),
+                latencies,
+                last: None,
+            }),
             surprise: Mutex::new(None),
             surprises: AtomicU64::new(0),
             moved: std::iter::repeat_with(AtomicI64::default).take(wallets).collect(),
@@ -83,9 +105,9 @@ impl Tally {
         drafts: &[Draft],
         answer: &Result<Vec<Outcome>, Failure>,
         is_counted: bool,
-        latency: Duration,
+        times: Times,
     ) {
-        let (mut settled, mut refused, mut failed) = (0, 0, 0);
+        let (mut settled, mut refused, mut turned_away, mut failed) = (0, 0, 0, 0);
         match answer {
             Ok(outcomes) => {
                 if outcomes.len() != drafts.len() {
@@ -103,6 +125,7 @@ impl Tally {
                     }
                 }
             }
+            Err(failure) if failure.is::<TurnedAway>() => turned_away = drafts.len() as u64,
             Err(failure) => {
                 failed = drafts.len() as u64;
                 self.surprised(|| failure.to_string());
@@ -110,14 +133,18 @@ impl Tally {
         }
         self.settled.fetch_add(settled, Ordering::Relaxed);
         self.refused.fetch_add(refused, Ordering::Relaxed);
+        self.turned_away.fetch_add(turned_away, Ordering::Relaxed);
         self.failed.fetch_add(failed, Ordering::Relaxed);
         if is_counted {
             let mut counted = self.counted.lock();
             counted.settled += settled;
             counted.refused += refused;
+            counted.turned_away += turned_away;
             counted.failed += failed;
             if answer.is_ok() {
-                counted.latencies.saturating_record(micros(latency));
+                counted.latencies.saturating_record(micros(times.since_intended));
+            } else if turned_away > 0 {
+                counted.turned_away_latencies.saturating_record(micros(times.since_sent));
             }
             counted.last = counted.last.max(Some(Instant::now()));
         }
@@ -142,6 +169,7 @@ impl Tally {
         Totals {
             settled: self.settled.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            turned_away: self.turned_away.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             surprises: self.surprises.load(Ordering::Relaxed),
         }
@@ -187,13 +215,18 @@ mod tests {
             draft(2, 0, 9, Outcome::TooLittle),
         ];
         let answer = Ok(vec![Outcome::Settled, Outcome::Settled, Outcome::TooLittle, Outcome::Settled]);
-        tally.take(&drafts, &answer, false, Duration::from_millis(1));
-        tally.take(&drafts[..1], &Err("gone".into()), true, Duration::from_millis(2));
-        assert_eq!(tally.totals(), Totals { settled: 3, refused: 1, failed: 1, surprises: 2 });
+        let times =
+            |ms| Times { since_intended: Duration::from_millis(ms), since_sent: Duration::from_millis(1) };
+        tally.take(&drafts, &answer, false, times(1));
+        tally.take(&drafts[..1], &Err("gone".into()), true, times(2));
+        tally.take(&drafts[..2], &Err(TurnedAway.into()), true, times(9));
+        let totals = Totals { settled: 3, refused: 1, turned_away: 2, failed: 1, surprises: 2 };
+        assert_eq!(tally.totals(), totals);
         assert_eq!(tally.surprise().as_deref(), Some("Settled in the place of TooLittle"));
         assert_eq!(tally.moves().collect::<Vec<_>>(), [4, -2, -2]);
         let counted = tally.counted();
         assert_eq!((counted.settled, counted.refused, counted.failed), (0, 0, 1));
         assert!(counted.latencies.is_empty() && counted.last.is_some());
+        assert_eq!((counted.turned_away, counted.turned_away_latencies.max() / 100), (2, 10));
     }
 }

@@ -1,5 +1,7 @@
 //! Shards, links and a journal as queues, and a cast: what the tests of interleavings play with.
 
+mod input;
+
 use std::collections::{HashMap, VecDeque};
 
 use quittance_ledger::{
@@ -9,6 +11,8 @@ use quittance_ledger::{
     WalletId, WalletStatus, decide_part,
 };
 use quittance_settlement::{Effect, Message, Partition, PartitionState, ShardState, Ticket};
+
+pub(crate) use input::{Input, Sent, other};
 
 /// A quarter of an hour before a midnight: what is counted on a day is under way when it ends.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_700_005_500);
