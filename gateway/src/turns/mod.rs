@@ -6,7 +6,7 @@
 //!
 //! - a party has at most half of all turns;
 //! - a free turn goes to the party with the fewest of those that wait;
-//! - in a full queue the newest request of the party with the most makes way for one of a party with fewer.
+//! - in a full queue the newest request of the party with the most makes way for one of a party with a quarter as many or fewer.
 //!
 //! So a party that asks for less than its share (the turns, over the parties that ask) is served whatever the others do.
 
@@ -210,18 +210,20 @@ mod tests {
 
     #[tokio::test]
     async fn who_makes_way_is_told_at_once() {
-        let turns = turns(2, 2);
+        let turns = turns(2, 5);
         let (_held, _too) = (turns.take(account(1)).await.unwrap(), turns.take(account(2)).await.unwrap());
         let waits = |party| {
             let turns = turns.clone();
             tokio::spawn(async move { turns.take(party).await })
         };
-        let (first, second) = (waits(account(1)), waits(account(1)));
+        let first: Vec<_> = (0..4).map(|_| waits(account(1))).collect();
+        settle().await;
+        let last = waits(account(1));
         settle().await;
         assert_eq!(turns.take(account(1)).await.err(), Some(NoTurn));
         let modest = waits(account(3));
-        assert_eq!(second.await.unwrap().err(), Some(NoTurn));
-        assert!(!first.is_finished() && !modest.is_finished());
+        assert_eq!(last.await.unwrap().err(), Some(NoTurn));
+        assert!(!modest.is_finished() && first.iter().all(|waiting| !waiting.is_finished()));
     }
 
     /// Three hundred callers of one account, each of which asks again as soon as it was served or turned away, and one of another.

@@ -56,6 +56,8 @@ pub(crate) struct Load {
     pub(crate) transfers_per_s: f64,
     pub(crate) requests: u64,
     pub(crate) latency: Latency,
+    /// The same from when they were sent, which in an open loop may be later than they should have been.
+    pub(crate) latency_sent: Latency,
     /// Of those that were turned away, from when they were sent.
     pub(crate) latency_turned_away: Latency,
     pub(crate) blocks: u64,
@@ -126,6 +128,7 @@ impl Load {
             transfers_per_s: ratio(transfers, ran.time.as_secs_f64()),
             requests: counted.latencies.len(),
             latency: Latency::of(&counted.latencies),
+            latency_sent: Latency::of(&counted.latencies_sent),
             latency_turned_away: Latency::of(&counted.turned_away_latencies),
             blocks,
             transfers_per_block: ratio(answered_between(ran) as f64, blocks as f64),
@@ -279,6 +282,7 @@ mod tests {
                 refused: 100,
                 turned_away: 0,
                 failed: 3,
+                latencies_sent: latencies.clone(),
                 turned_away_latencies: latencies.clone(),
                 latencies,
                 last: None,

@@ -48,6 +48,8 @@ pub(crate) struct Counted {
     pub(crate) failed: u64,
     /// Of the requests that were answered, in microseconds.
     pub(crate) latencies: Histogram<u64>,
+    /// Of the same, from when they were sent.
+    pub(crate) latencies_sent: Histogram<u64>,
     /// Of the requests that were turned away, from when they were sent.
     pub(crate) turned_away_latencies: Histogram<u64>,
     /// When the last answer came.
@@ -89,6 +91,7 @@ impl Tally {
                 refused: 0,
                 turned_away: 0,
                 failed: 0,
+                latencies_sent: latencies.clone(),
                 turned_away_latencies: latencies.clone(),
                 latencies,
                 last: None,
@@ -143,6 +146,7 @@ impl Tally {
             counted.failed += failed;
             if answer.is_ok() {
                 counted.latencies.saturating_record(micros(times.since_intended));
+                counted.latencies_sent.saturating_record(micros(times.since_sent));
             } else if turned_away > 0 {
                 counted.turned_away_latencies.saturating_record(micros(times.since_sent));
             }
