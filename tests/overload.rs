@@ -1,7 +1,5 @@
 //! More than the server can do, on the real binary: who asks for too much is turned away, and the others notice nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed, as it should")]
-
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
