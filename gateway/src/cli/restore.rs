@@ -76,7 +76,7 @@ fn text(report: &RestoreReport) -> String {
     }
     if let Some(first) = cut_block {
         text.push_str(&format!(
-            "cut        the block from position {first} on: receipts of {first} to {position} from before are good no more\n"
+            "cut        the block from position {first} on: receipts of {first} to {position} from before name one that is gone\n"
         ));
     }
     text.push_str(&audit::text(audit));
