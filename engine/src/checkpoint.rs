@@ -190,10 +190,8 @@ impl Checkpointer {
                 tasks.recv_deadline(round.due_at)
             };
             match task {
-                Ok(CheckpointTask::Block(block)) => self.accounts.apply(&block)?,
-                Ok(CheckpointTask::Transfers(last)) => self.accounts.as_of = last,
-                Ok(CheckpointTask::Index) => self.history.write_full()?,
                 Ok(CheckpointTask::Stop) | Err(RecvTimeoutError::Disconnected) => return self.write_all(),
+                Ok(task) => self.note(&task)?,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if round.is_due(self.accounts.as_of) {
@@ -205,16 +203,32 @@ impl Checkpointer {
         }
     }
 
+    /// Does what it was given to do but for the end.
+    fn note(&mut self, task: &CheckpointTask) -> Result<(), StoreError> {
+        match task {
+            CheckpointTask::Block(block) => self.accounts.apply(block)?,
+            CheckpointTask::Transfers(last) => self.accounts.as_of = *last,
+            CheckpointTask::Index => self.history.write_full()?,
+            CheckpointTask::Stop => {}
+        }
+        Ok(())
+    }
+
     fn write_all(&mut self) -> Result<(), StoreError> {
         Partition::all().try_for_each(|partition| self.write_partition(partition))?;
         self.write_rest()
     }
 
     fn write_partition(&mut self, partition: Partition) -> Result<(), StoreError> {
-        let Some(PartitionCheckpoint { as_of, dirty }) = self.router.take_checkpoint(partition) else {
-            return Ok(());
-        };
-        self.pending.partition_state(partition, as_of, &dirty)?;
+        match self.router.take_checkpoint(partition) {
+            Some(checkpoint) => self.keep(partition, &checkpoint),
+            None => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, partition: Partition, checkpoint: &PartitionCheckpoint) -> Result<(), StoreError> {
+        let PartitionCheckpoint { as_of, dirty } = checkpoint;
+        self.pending.partition_state(partition, *as_of, dirty)?;
         // Positions alone are written with the next state. In one batch after the other nothing older comes after it.
         if !dirty.is_empty() {
             self.state.write(std::mem::take(&mut self.pending))?;
@@ -228,6 +242,67 @@ impl Checkpointer {
         self.heads.flush()?;
         self.accounts.write()?;
         self.database.sync()
+    }
+}
+
+/// A checkpointer that is run by hand, a step at a time, instead of by a thread: for simulations.
+#[cfg(feature = "simulation")]
+pub(crate) struct ManualCheckpointer {
+    checkpointer: Checkpointer,
+    tasks: Receiver<CheckpointTask>,
+    round: Round,
+    /// A partition whose shard was asked and has not answered.
+    asked: Option<(Partition, Receiver<PartitionCheckpoint>)>,
+}
+
+#[cfg(feature = "simulation")]
+impl ManualCheckpointer {
+    pub(crate) fn new(checkpointer: Checkpointer, tasks: Receiver<CheckpointTask>) -> Self {
+        let round = Round::new(checkpointer.interval, checkpointer.accounts.as_of);
+        Self { checkpointer, tasks, round, asked: None }
+    }
+
+    /// How many tasks wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there is nothing that a step would write.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.asked.is_none() && self.round.is_idle(self.checkpointer.accounts.as_of)
+    }
+
+    /// Does the next task, unless it waits for a shard: then its thread would wait too.
+    pub(crate) fn do_next(&mut self) -> Result<(), StoreError> {
+        if self.asked.is_some() {
+            return Ok(());
+        }
+        self.tasks.try_recv().map_or(Ok(()), |task| self.checkpointer.note(&task))
+    }
+
+    /// Whether it waits for a shard's answer.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Goes on with a round, one step of it: asks the next partition's shard, or writes what it answered. `answer_at_once` has the
+    /// shard of a partition answer, if it has nothing else to do before.
+    pub(crate) fn step(&mut self, mut answer_at_once: impl FnMut(Partition)) -> Result<(), StoreError> {
+        if let Some((partition, answer)) = self.asked.take() {
+            match answer.try_recv() {
+                Ok(checkpoint) => self.checkpointer.keep(partition, &checkpoint)?,
+                Err(_) => self.asked = Some((partition, answer)),
+            }
+            return Ok(());
+        }
+        let Some(partition) = self.round.step(self.checkpointer.accounts.as_of) else {
+            return self.checkpointer.write_rest();
+        };
+        if let Some(answer) = self.checkpointer.router.ask_checkpoint(partition) {
+            self.asked = Some((partition, answer));
+            answer_at_once(partition);
+        }
+        Ok(())
     }
 }
 

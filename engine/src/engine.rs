@@ -27,7 +27,7 @@ use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
-use crate::store::{NewStore, StateBatch, Store, StoreError};
+use crate::store::{JournalWriter, NewStore, StateBatch, Store, StoreError};
 use crate::unsealed::Unsealed;
 
 /// How long a snapshot is given again instead of another.
@@ -52,7 +52,7 @@ pub struct Engine {
     pub(crate) reads: Reads,
     pub(crate) unsealed: Unsealed,
     tip: Arc<AtomicU64>,
-    store: Store,
+    pub(crate) store: Store,
     last_snapshot: Mutex<Option<Snapshot>>,
     threads: Mutex<Option<Threads>>,
 }
@@ -62,6 +62,15 @@ struct Snapshot {
     folder: PathBuf,
     position: Position,
     at: Instant,
+}
+
+/// What runs beside whoever asks something of the engine: each on a thread of its own.
+pub(crate) struct Parts {
+    pub(crate) shards: Vec<ShardActor>,
+    pub(crate) notifier: Notifier,
+    pub(crate) committer: Committer<JournalWriter, Done>,
+    pub(crate) checkpointer: Checkpointer,
+    pub(crate) tasks: crossbeam::channel::Receiver<CheckpointTask>,
 }
 
 struct Threads {
@@ -83,6 +92,19 @@ impl Engine {
     /// # Errors
     /// A setting is out of its range, the store can't be opened or is damaged, or a thread can't be started.
     pub fn start(config: EngineConfig, keys: Keys) -> Result<Self, StartError> {
+        let (engine, parts) = Self::assemble(config, keys)?;
+        let Parts { shards, notifier, committer, checkpointer, tasks } = parts;
+        let checkpoint_tasks = notifier.checkpointer.clone();
+        let (actors, notifier) = Actors::start(shards, notifier, &engine.router)?;
+        let committer =
+            spawn_committer(committer, Arc::clone(&engine.router), notifier).map_err(StartError::Thread)?;
+        let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
+        *engine.threads.lock() = Some(Threads { actors, committer, checkpointer, checkpoint_tasks });
+        Ok(engine)
+    }
+
+    /// As [`Engine::start`], but for the threads: gives what would run on them.
+    pub(crate) fn assemble(config: EngineConfig, keys: Keys) -> Result<(Self, Parts), StartError> {
         let shard_count = check(&config)?;
         let published_keys = keys
             .published_keys()
@@ -127,14 +149,11 @@ impl Engine {
             heads: Arc::clone(&heads),
             watchers: Arc::clone(&watchers),
             tip: Arc::clone(&published_to),
-            checkpointer: checkpoint_tasks.clone(),
+            checkpointer: checkpoint_tasks,
         };
         let states = shard_states(shard_count, latest, partitions);
         let shards = shards(states, tip.position, &router, &queue, &clock);
         drop(queue);
-        let (actors, notifier) = Actors::start(shards, notifier, &router)?;
-        let committer =
-            spawn_committer(committer, Arc::clone(&router), notifier).map_err(StartError::Thread)?;
         let checkpointer = Checkpointer {
             state: store.state(),
             database: store.database().clone(),
@@ -145,9 +164,8 @@ impl Engine {
             pending: StateBatch::default(),
             interval: Duration::from_millis(config.checkpoint_interval_ms),
         };
-        let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
-        let threads = Threads { actors, committer, checkpointer, checkpoint_tasks };
-        Ok(Self {
+        let parts = Parts { shards, notifier, committer, checkpointer, tasks };
+        let engine = Self {
             config,
             keys,
             published_keys,
@@ -163,8 +181,9 @@ impl Engine {
             tip: published_to,
             store,
             last_snapshot: Mutex::new(None),
-            threads: Mutex::new(Some(threads)),
-        })
+            threads: Mutex::new(None),
+        };
+        Ok((engine, parts))
     }
 
     /// Lets nothing more in, finishes what was let in, writes a last checkpoint and ends the threads. Blocks until all of

@@ -1,18 +1,18 @@
 //! Folders that are still there when the power comes back.
 
-use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+use crate::store::disk;
 
 /// Makes a folder, and those it lies in, where they are missing. Their names are durable when this returns.
 pub(crate) fn create(path: &Path, mode: u32) -> io::Result<()> {
-    if path.is_dir() {
+    if disk::is_folder(path) {
         return Ok(());
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create(parent, mode)?;
-    match DirBuilder::new().mode(mode).create(path) {
+    match disk::create_folder(path, mode) {
         // Somebody else was quicker.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
@@ -22,7 +22,7 @@ pub(crate) fn create(path: &Path, mode: u32) -> io::Result<()> {
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    disk::sync_folder(path)
 }
 
 #[cfg(test)]

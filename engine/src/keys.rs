@@ -56,8 +56,17 @@ pub enum KeyError {
 /// A key that is kept beside what it is for, and is no secret of the server's.
 pub(crate) fn random_key<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut key = [0; N];
-    getrandom::fill(&mut key).map_err(KeyError::Random)?;
+    fill_by_chance(&mut key).map_err(KeyError::Random)?;
     Ok(key)
+}
+
+/// Fills bytes with the machine's randomness.
+pub(crate) fn fill_by_chance(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
+    #[cfg(feature = "simulation")]
+    if crate::simulation::fill(bytes) {
+        return Ok(());
+    }
+    getrandom::fill(bytes)
 }
 
 /// The keys of a server.
@@ -113,6 +122,21 @@ impl Keys {
         let operator = key(&operator_path(folder), OPERATOR_PREFIX)?;
         let operator_digest = blake3::hash(spell(OPERATOR_PREFIX, &operator).as_bytes());
         Ok(Self { folder: folder.to_owned(), seal, published, verifier, operator_digest })
+    }
+
+    /// Keys that are made of a number and are in no file.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub(crate) fn simulated(number: u64) -> Self {
+        let secret = |what: u8| {
+            let mut secret = [what; 32];
+            secret.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+            Zeroizing::new(secret)
+        };
+        let seal = ServerKey::from_secret(&secret(1));
+        let published = vec![seal.public()];
+        let operator_digest = blake3::hash(spell(OPERATOR_PREFIX, &secret(3)).as_bytes());
+        Self { folder: PathBuf::new(), seal, published, verifier: secret(2), operator_digest }
     }
 
     /// The file that holds the operator's key.
@@ -204,7 +228,7 @@ fn load_or_create(path: &Path, prefix: &str) -> Result<Secret, KeyError> {
         return Ok(secret);
     }
     let mut secret = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *secret).map_err(KeyError::Random)?;
+    fill_by_chance(&mut *secret).map_err(KeyError::Random)?;
     // Under another name first, so that a key file is there whole or not at all.
     let unfinished = path.with_extension("new");
     // What an earlier try left behind, or somebody laid there, is not written into: it may be open to others.

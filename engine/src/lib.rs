@@ -29,6 +29,8 @@ mod reading;
 mod recovery;
 mod repair;
 mod request;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod store;
 mod sync;
 mod unsealed;

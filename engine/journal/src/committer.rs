@@ -101,6 +101,7 @@ pub struct Committer<L, Done> {
     log: L,
     tip: Tip,
     queue: Receiver<Submission<Done>>,
+    writer: BlockWriter,
 }
 
 impl<L: Log, Done> Committer<L, Done> {
@@ -108,7 +109,7 @@ impl<L: Log, Done> Committer<L, Done> {
     #[must_use]
     pub fn new(log: L, tip: Tip, queue_slots: usize) -> (Self, Queue<Done>) {
         let (sender, queue) = bounded(queue_slots);
-        (Self { log, tip, queue }, Queue(sender))
+        (Self { log, tip, queue, writer: BlockWriter::default() }, Queue(sender))
     }
 
     /// Runs until every [`Queue`] is dropped and all that was submitted is durable. Gives `publish` each batch, in
@@ -117,52 +118,79 @@ impl<L: Log, Done> Committer<L, Done> {
     /// # Errors
     /// The log failed: nothing that was not published may be acknowledged.
     pub fn run(mut self, mut publish: impl FnMut(Batch<Done>)) -> Result<Tip, CommitError> {
-        let mut writer = BlockWriter::default();
         while let Ok(first) = self.queue.recv() {
-            let (mut blocks, mut waiting) = (Vec::new(), Vec::new());
-            let mut next = Some(first);
-            while let Some(submission) = next.take() {
-                match submission {
-                    Submission::Record { at, event, done } => {
-                        self.push(&mut writer, Record { at, event }, &mut blocks)?;
-                        waiting.extend(done);
-                    }
-                    Submission::Records { at, events } => {
-                        for event in events {
-                            self.push(&mut writer, Record { at, event }, &mut blocks)?;
-                        }
-                    }
-                    Submission::Barrier { done } => waiting.push(done),
-                }
-                if blocks.len() < MAX_BLOCKS_PER_FLUSH {
-                    next = self.queue.try_recv().ok();
-                }
-            }
-            if !writer.is_empty() {
-                blocks.push(self.append(&mut writer)?);
-            }
-            if !blocks.is_empty() {
-                self.log.flush()?;
-            }
-            publish(Batch { blocks, done: waiting });
+            let batch = self.append_from(first, usize::MAX)?;
+            self.make_durable(&batch)?;
+            publish(batch);
         }
         Ok(self.tip)
     }
 
-    fn push(
-        &mut self,
-        writer: &mut BlockWriter,
-        record: Record,
-        full: &mut Vec<Block>,
-    ) -> Result<(), CommitError> {
-        if !writer.has_room() {
-            full.push(self.append(writer)?);
-        }
-        Ok(writer.push(record)?)
+    /// A part of a turn of [`Committer::run`], for whoever schedules it by hand: appends what waits, at most so many
+    /// submissions. None where nothing waits. [`Committer::make_durable`] must follow before anybody is told.
+    ///
+    /// # Errors
+    /// As [`Committer::run`].
+    pub fn append_waiting(&mut self, most: usize) -> Result<Option<Batch<Done>>, CommitError> {
+        let Ok(first) = self.queue.try_recv() else { return Ok(None) };
+        self.append_from(first, most).map(Some)
     }
 
-    fn append(&mut self, writer: &mut BlockWriter) -> Result<Block, CommitError> {
-        let (block, bytes) = writer.finish(self.tip);
+    /// How many submissions wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Makes a batch durable that was appended.
+    ///
+    /// # Errors
+    /// As [`Committer::run`].
+    pub fn make_durable(&mut self, batch: &Batch<Done>) -> Result<(), CommitError> {
+        if !batch.blocks.is_empty() {
+            self.log.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a submission and those that wait behind it: at most so many, and no more blocks than are due to be flushed.
+    fn append_from(&mut self, first: Submission<Done>, most: usize) -> Result<Batch<Done>, CommitError> {
+        let (mut blocks, mut waiting) = (Vec::new(), Vec::new());
+        let mut left = most;
+        let mut next = Some(first);
+        while let Some(submission) = next.take() {
+            match submission {
+                Submission::Record { at, event, done } => {
+                    self.push(Record { at, event }, &mut blocks)?;
+                    waiting.extend(done);
+                }
+                Submission::Records { at, events } => {
+                    for event in events {
+                        self.push(Record { at, event }, &mut blocks)?;
+                    }
+                }
+                Submission::Barrier { done } => waiting.push(done),
+            }
+            left = left.saturating_sub(1);
+            if left > 0 && blocks.len() < MAX_BLOCKS_PER_FLUSH {
+                next = self.queue.try_recv().ok();
+            }
+        }
+        if !self.writer.is_empty() {
+            blocks.push(self.append()?);
+        }
+        Ok(Batch { blocks, done: waiting })
+    }
+
+    fn push(&mut self, record: Record, full: &mut Vec<Block>) -> Result<(), CommitError> {
+        if !self.writer.has_room() {
+            full.push(self.append()?);
+        }
+        Ok(self.writer.push(record)?)
+    }
+
+    fn append(&mut self) -> Result<Block, CommitError> {
+        let (block, bytes) = self.writer.finish(self.tip);
         self.log.append(block.first, bytes)?;
         self.tip = block.tip();
         Ok(block)

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use actix::{Addr, MailboxError};
-use crossbeam::channel::bounded;
+use crossbeam::channel::{Receiver, bounded};
 use quittance_journal::Block;
 use quittance_ledger::{
     AccountId, AllowanceSnapshot, BookEntry, CurrencyCode, EntryState, HoldState, PaymentRequestId,
@@ -11,8 +10,9 @@ use quittance_ledger::{
 };
 use quittance_settlement::{Message, Partition};
 
+use super::address::Address;
 use super::shard::{
-    Commit, Deliver, DeliverTogether, PartitionCheckpoint, ReadAllowance, ReadEntry, ReadWallet, ShardActor,
+    Commit, Deliver, DeliverTogether, PartitionCheckpoint, ReadAllowance, ReadEntry, ReadWallet,
     TakeCheckpoint,
 };
 use crate::error::EngineError;
@@ -20,18 +20,18 @@ use crate::pending::Done;
 
 /// The shards' addresses. They are known once all shards have started, and each shard needs all of them.
 #[derive(Debug, Default)]
-pub(crate) struct Router(OnceLock<Box<[Addr<ShardActor>]>>);
+pub(crate) struct Router(OnceLock<Box<[Address]>>);
 
 impl Router {
-    pub(super) fn set(&self, shards: Box<[Addr<ShardActor>]>) {
+    pub(super) fn set(&self, shards: Box<[Address]>) {
         assert!(self.0.set(shards).is_ok(), "shards start once");
     }
 
-    fn shards(&self) -> &[Addr<ShardActor>] {
+    fn shards(&self) -> &[Address] {
         self.0.get().map_or(&[], |shards| shards)
     }
 
-    fn shard(&self, partition: Partition) -> Option<&Addr<ShardActor>> {
+    fn shard(&self, partition: Partition) -> Option<&Address> {
         let shards = self.shards();
         shards.get(partition.shard(shards.len()))
     }
@@ -46,7 +46,7 @@ impl Router {
 
     pub(super) fn deliver_to(&self, partition: Partition, message: Message, done: Option<Done>) {
         if let Some(shard) = self.shard(partition) {
-            shard.do_send(Deliver { message, done });
+            shard.deliver(Deliver { message, done });
         }
     }
 
@@ -60,21 +60,21 @@ impl Router {
             }
         }
         for (shard, messages) in shards.iter().zip(together).filter(|(_, messages)| !messages.is_empty()) {
-            shard.do_send(DeliverTogether(messages));
+            shard.deliver_together(DeliverTogether(messages));
         }
     }
 
     /// Tells every shard of a block that became durable.
-    pub(super) fn commit(&self, block: &Arc<Block>) {
+    pub(crate) fn commit(&self, block: &Arc<Block>) {
         for shard in self.shards() {
-            shard.do_send(Commit(Arc::clone(block)));
+            shard.commit(Commit(Arc::clone(block)));
         }
     }
 
     /// A wallet's durable state.
     pub(crate) async fn wallet(&self, id: WalletId) -> Result<Option<WalletSnapshot>, EngineError> {
         let shard = self.shard(Partition::of(id)).ok_or(EngineError::Stopping)?;
-        shard.send(ReadWallet(id)).await.map_err(stopped)
+        shard.read_wallet(ReadWallet(id)).await
     }
 
     /// What is durably known of a payment request.
@@ -103,7 +103,7 @@ impl Router {
 
     async fn entry(&self, wallet: WalletId, entry: BookEntry) -> Result<Option<EntryState>, EngineError> {
         let shard = self.shard(Partition::of(wallet)).ok_or(EngineError::Stopping)?;
-        shard.send(ReadEntry(wallet, entry)).await.map_err(stopped)
+        shard.read_entry(ReadEntry(wallet, entry)).await
     }
 
     /// An account's limits over all its wallets of a currency, where there ever were any.
@@ -113,17 +113,18 @@ impl Router {
         currency: CurrencyCode,
     ) -> Result<Option<AllowanceSnapshot>, EngineError> {
         let shard = self.shard(Partition::of_account(account)).ok_or(EngineError::Stopping)?;
-        shard.send(ReadAllowance(account, currency)).await.map_err(stopped)
+        shard.read_allowance(ReadAllowance(account, currency)).await
     }
 
     /// What changed of a partition since this was last asked. Blocks until its shard comes to it; none once that has ended.
     pub(crate) fn take_checkpoint(&self, partition: Partition) -> Option<PartitionCheckpoint> {
-        let (sender, receiver) = bounded(1);
-        self.shard(partition)?.do_send(TakeCheckpoint(partition, sender));
-        receiver.recv().ok()
+        self.ask_checkpoint(partition)?.recv().ok()
     }
-}
 
-fn stopped(_: MailboxError) -> EngineError {
-    EngineError::Stopping
+    /// As [`Router::take_checkpoint`], for whoever waits by itself.
+    pub(crate) fn ask_checkpoint(&self, partition: Partition) -> Option<Receiver<PartitionCheckpoint>> {
+        let (sender, receiver) = bounded(1);
+        self.shard(partition)?.take_checkpoint(TakeCheckpoint(partition, sender));
+        Some(receiver)
+    }
 }

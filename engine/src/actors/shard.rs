@@ -33,6 +33,9 @@ pub(crate) struct ShardActor {
     clock: Arc<Clock>,
     /// Kept between messages for its memory alone.
     effects: Vec<Effect>,
+    /// What a planted fault keeps back from the queue.
+    #[cfg(feature = "simulation")]
+    late: Vec<Submission<Done>>,
 }
 
 /// What of a partition changed since its last checkpoint.
@@ -95,57 +98,29 @@ impl ActorMessage for TakeCheckpoint {
 }
 
 impl ShardActor {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         state: ShardState,
         posted_to: Position,
         router: Arc<Router>,
         queue: Queue<Done>,
         clock: Arc<Clock>,
     ) -> Self {
-        Self { state, posted_to, router, queue, clock, effects: Vec::new() }
-    }
-}
-
-impl ShardActor {
-    /// Performs what a message, or the time, gave rise to at the instant `at`.
-    fn perform(&mut self, mut effects: Vec<Effect>, at: Timestamp, done: &mut Option<Done>) {
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Send(partition, message) => self.router.deliver_to(partition, message, None),
-                // In the queue before this shard takes its next message: so what rests on it comes after it.
-                Effect::Record(event, ticket) => {
-                    let done = if ticket.is_some() { done.take() } else { None };
-                    self.queue.submit(Submission::Record { at, event, done });
-                }
-                Effect::Answer(_, answer) => {
-                    if let Some(done) = done.take() {
-                        self.queue.submit(Submission::Barrier { done: done.answering(answer) });
-                    }
-                }
-            }
+        Self {
+            state,
+            posted_to,
+            router,
+            queue,
+            clock,
+            effects: Vec::new(),
+            #[cfg(feature = "simulation")]
+            late: Vec::new(),
         }
-        self.effects = effects;
     }
 }
 
-impl Actor for ShardActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAX_WAITING_READS);
-        context.run_interval(EXPIRY_INTERVAL, |shard, _| {
-            let at = shard.clock.now();
-            let mut effects = std::mem::take(&mut shard.effects);
-            shard.state.expire(at, &mut effects);
-            shard.perform(effects, at, &mut None);
-        });
-    }
-}
-
-impl Handler<Deliver> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, Deliver { message, mut done }: Deliver, _: &mut Self::Context) {
+/// What a shard does with each message, whoever carries it here.
+impl ShardActor {
+    pub(super) fn deliver(&mut self, Deliver { message, mut done }: Deliver) {
         // One instant for the decision and for its record: an audit judges the one by the other.
         let at = self.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
@@ -153,12 +128,8 @@ impl Handler<Deliver> for ShardActor {
         self.perform(effects, at, &mut done);
         assert!(done.is_none(), "a command is answered in the call that handles it");
     }
-}
 
-impl Handler<DeliverTogether> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, DeliverTogether(messages): DeliverTogether, _: &mut Self::Context) {
+    pub(super) fn deliver_together(&mut self, DeliverTogether(messages): DeliverTogether) {
         let at = self.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
         for message in messages {
@@ -175,60 +146,157 @@ impl Handler<DeliverTogether> for ShardActor {
         self.effects = effects;
         // In the queue before anything goes on: what is sent on may spend what these bring.
         if !events.is_empty() {
-            self.queue.submit(Submission::Records { at, events });
+            self.submit(Submission::Records { at, events });
         }
         self.router.deliver_together(onward.into_iter());
     }
-}
 
-impl Handler<Commit> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, Commit(block): Commit, _: &mut Self::Context) {
+    pub(super) fn commit(&mut self, Commit(block): Commit) {
         assert_eq!(block.first, self.posted_to.next(), "a shard posts every block, in order");
         self.state.commit(block.records.iter().map(|record| &record.event));
         block.records.iter().for_each(|record| self.state.note_time(record.at));
         self.posted_to = block.last();
     }
-}
 
-impl Handler<ReadWallet> for ShardActor {
-    type Result = Option<WalletSnapshot>;
-
-    fn handle(&mut self, ReadWallet(id): ReadWallet, _: &mut Self::Context) -> Self::Result {
+    pub(super) fn read_wallet(&self, ReadWallet(id): ReadWallet) -> Option<WalletSnapshot> {
         self.state.wallet(id).map(|wallet| wallet.snapshot().clone())
     }
-}
 
-impl Handler<ReadEntry> for ShardActor {
-    type Result = Option<EntryState>;
-
-    fn handle(&mut self, ReadEntry(wallet, entry): ReadEntry, _: &mut Self::Context) -> Self::Result {
+    pub(super) fn read_entry(&self, ReadEntry(wallet, entry): ReadEntry) -> Option<EntryState> {
         self.state.wallet(wallet)?.books().get(entry)
     }
-}
 
-impl Handler<ReadAllowance> for ShardActor {
-    type Result = Option<AllowanceSnapshot>;
-
-    fn handle(
-        &mut self,
+    pub(super) fn read_allowance(
+        &self,
         ReadAllowance(account, currency): ReadAllowance,
-        _: &mut Self::Context,
-    ) -> Self::Result {
+    ) -> Option<AllowanceSnapshot> {
         self.state.allowance(account, currency).map(quittance_ledger::Allowance::snapshot)
     }
-}
 
-impl Handler<TakeCheckpoint> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, TakeCheckpoint(partition, reply): TakeCheckpoint, _: &mut Self::Context) {
+    pub(super) fn take_checkpoint(&mut self, TakeCheckpoint(partition, reply): TakeCheckpoint) {
         let Some(dirty) = self.state.take_dirty(partition) else {
             unreachable!("a partition's shard is asked for it")
         };
         let checkpoint = PartitionCheckpoint { as_of: self.posted_to, dirty };
         // Whoever asked may have ended; then the journal still holds all of it.
         let _ = reply.send(checkpoint);
+    }
+
+    /// Ends holds whose time is over.
+    pub(super) fn expire(&mut self) {
+        let at = self.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.state.expire(at, &mut effects);
+        self.perform(effects, at, &mut None);
+    }
+
+    /// Performs what a message, or the time, gave rise to at the instant `at`.
+    fn perform(&mut self, mut effects: Vec<Effect>, at: Timestamp, done: &mut Option<Done>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send(partition, message) => self.router.deliver_to(partition, message, None),
+                // In the queue before this shard takes its next message: so what rests on it comes after it.
+                Effect::Record(event, ticket) => {
+                    let done = if ticket.is_some() { done.take() } else { None };
+                    self.submit(Submission::Record { at, event, done });
+                }
+                Effect::Answer(_, answer) => {
+                    if let Some(done) = done.take() {
+                        self.submit(Submission::Barrier { done: done.answering(answer) });
+                    }
+                }
+            }
+        }
+        self.effects = effects;
+    }
+
+    fn submit(&mut self, submission: Submission<Done>) {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::is_planted(crate::simulation::Plant::EnqueueAfterCredit) {
+            self.late.push(submission);
+            return;
+        }
+        self.queue.submit(submission);
+    }
+
+    /// What a planted fault kept back.
+    #[cfg(feature = "simulation")]
+    pub(super) fn take_late(&mut self) -> Vec<Submission<Done>> {
+        std::mem::take(&mut self.late)
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(super) const fn has_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(super) fn submit_late(&self, late: Vec<Submission<Done>>) {
+        late.into_iter().for_each(|submission| self.queue.submit(submission));
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAX_WAITING_READS);
+        context.run_interval(EXPIRY_INTERVAL, |shard, _| shard.expire());
+    }
+}
+
+impl Handler<Deliver> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
+        self.deliver(message);
+    }
+}
+
+impl Handler<DeliverTogether> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, message: DeliverTogether, _: &mut Self::Context) {
+        self.deliver_together(message);
+    }
+}
+
+impl Handler<Commit> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Commit, _: &mut Self::Context) {
+        self.commit(message);
+    }
+}
+
+impl Handler<ReadWallet> for ShardActor {
+    type Result = Option<WalletSnapshot>;
+
+    fn handle(&mut self, message: ReadWallet, _: &mut Self::Context) -> Self::Result {
+        self.read_wallet(message)
+    }
+}
+
+impl Handler<ReadEntry> for ShardActor {
+    type Result = Option<EntryState>;
+
+    fn handle(&mut self, message: ReadEntry, _: &mut Self::Context) -> Self::Result {
+        self.read_entry(message)
+    }
+}
+
+impl Handler<ReadAllowance> for ShardActor {
+    type Result = Option<AllowanceSnapshot>;
+
+    fn handle(&mut self, message: ReadAllowance, _: &mut Self::Context) -> Self::Result {
+        self.read_allowance(message)
+    }
+}
+
+impl Handler<TakeCheckpoint> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, message: TakeCheckpoint, _: &mut Self::Context) {
+        self.take_checkpoint(message);
     }
 }

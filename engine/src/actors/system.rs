@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use actix::{Actor, Addr, Arbiter, System};
 
+use super::address::Address;
 use super::router::Router;
 use super::shard::ShardActor;
 use crate::error::StartError;
@@ -38,9 +39,9 @@ impl Actors {
                         arbiters.push(arbiter);
                         handle
                     };
-                    let shards: Box<[Addr<ShardActor>]> = shards
+                    let shards: Box<[Address]> = shards
                         .into_iter()
-                        .map(|shard| ShardActor::start_in_arbiter(&start_thread(), |_| shard))
+                        .map(|shard| Address::Actor(ShardActor::start_in_arbiter(&start_thread(), |_| shard)))
                         .collect();
                     let notifier = Notifier::start_in_arbiter(&start_thread(), |_| notifier);
                     // Whoever started this thread is waiting for it.

@@ -155,6 +155,15 @@ pub fn audit_with(
     progress: &mut dyn FnMut(AuditProgress),
 ) -> Result<AuditReport, AuditError> {
     let (store, _folder) = Store::open_copy(path)?;
+    audit_store(&store, origin, progress)
+}
+
+/// As [`audit_with`], of a store that is open.
+pub(crate) fn audit_store(
+    store: &Store,
+    origin: Option<&Origin>,
+    progress: &mut dyn FnMut(AuditProgress),
+) -> Result<AuditReport, AuditError> {
     let journal = store.journal_reader();
     let end = journal.end();
     // What is wrong with the journal is said before what is wrong with the rest.
@@ -163,7 +172,7 @@ pub fn audit_with(
         Err(error) => (Checkpoints::default(), Some(error)),
     };
     let mut reading = Reading::default();
-    let heads = Heads::open(&store)?;
+    let heads = Heads::open(store)?;
     let mut tree = BlockTree::default();
     let (mut differs, mut are_heads_same) = (None, false);
     let mut next_report = Position::START;

@@ -51,24 +51,33 @@ impl Actor for Notifier {
 impl Handler<Published> for Notifier {
     type Result = ();
 
-    fn handle(&mut self, Published { blocks, done }: Published, _: &mut Self::Context) {
-        for block in blocks {
-            self.publish(block);
-        }
-        done.into_iter().for_each(Done::tell);
-    }
-}
-
-impl Notifier {
-    fn publish(&self, block: Arc<Block>) {
-        // Most servers have followers; a load of transfers alone need not gather whom to wake.
-        let mut parties = (!self.watchers.is_empty()).then(Parties::default);
-        let has_much_to_write = self.index(&block, parties.as_mut()).unwrap_or_else(|error| {
+    fn handle(&mut self, published: Published, _: &mut Self::Context) {
+        if let Err(error) = self.publish_all(published) {
             // The journal has it, and a start gathers it again. Going on, some would never be told.
             tracing::error!(%error, "the index could not be read: stopping at once");
             eprintln!("quittance: the index could not be read: {error}; stopping at once");
             std::process::abort();
-        });
+        }
+    }
+}
+
+impl Notifier {
+    /// Fans out what became durable together.
+    ///
+    /// # Errors
+    /// The index could not be read. Nobody may be told anything after this.
+    pub(crate) fn publish_all(&self, Published { blocks, done }: Published) -> Result<(), StoreError> {
+        for block in blocks {
+            self.publish(block)?;
+        }
+        done.into_iter().for_each(Done::tell);
+        Ok(())
+    }
+
+    fn publish(&self, block: Arc<Block>) -> Result<(), StoreError> {
+        // Most servers have followers; a load of transfers alone need not gather whom to wake.
+        let mut parties = (!self.watchers.is_empty()).then(Parties::default);
+        let has_much_to_write = self.index(&block, parties.as_mut())?;
         self.directory.published(&block);
         self.tip.store(block.last().get(), Ordering::Release);
         for (position, record) in block.positioned() {
@@ -93,6 +102,7 @@ impl Notifier {
         if has_much_to_write {
             let _ = self.checkpointer.send(CheckpointTask::Index);
         }
+        Ok(())
     }
 
     /// Takes a block into the index, and gathers whom it is told to. Says whether there is enough of the index to be written.

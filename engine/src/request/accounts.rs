@@ -7,7 +7,7 @@ use super::{any_id, random_id};
 use crate::directory::PinCheck;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::keys::pairing_alphabet;
+use crate::keys::{fill_by_chance, pairing_alphabet};
 use crate::order::{IssuedPairingCode, PairedDevice, PairingOrder};
 use crate::pin::Pin;
 
@@ -42,7 +42,7 @@ impl Engine {
     /// There is no such account, or the engine takes nothing in.
     pub async fn issue_pairing_code(&self, account: AccountId) -> Result<IssuedPairingCode, EngineError> {
         let mut secret = [0; PAIRING_CODE_BYTES];
-        getrandom::fill(&mut secret).map_err(EngineError::Random)?;
+        fill_by_chance(&mut secret).map_err(EngineError::Random)?;
         let code = pairing_alphabet().encode(&secret);
         let verifier = self.keys.code_verifier(&code);
         let permit = self.admission.permit()?;

@@ -17,18 +17,19 @@ pub use reads::StatementLine;
 use quittance_ledger::Timestamp;
 
 use crate::error::EngineError;
+use crate::keys::fill_by_chance;
 
 /// A new time-ordered id (RFC 9562, section 5.7).
 fn time_ordered_id(now: Timestamp) -> Result<[u8; 16], EngineError> {
     let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(EngineError::Random)?;
+    fill_by_chance(&mut random).map_err(EngineError::Random)?;
     Ok(uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &random).into_uuid().into_bytes())
 }
 
 /// A new random id (RFC 9562, section 5.4).
 fn random_id() -> Result<[u8; 16], EngineError> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(EngineError::Random)?;
+    fill_by_chance(&mut random).map_err(EngineError::Random)?;
     Ok(uuid::Builder::from_random_bytes(random).into_uuid().into_bytes())
 }
 

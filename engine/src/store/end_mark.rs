@@ -15,12 +15,12 @@
 //! | 32 | the last block's hash |
 //! | 16 | BLAKE3 hash, cut, of what stands before |
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use quittance_journal::{BlockHeader, Position};
+
+use super::disk::File;
 
 const SLOT_BYTES: usize = 64;
 /// Far enough apart that no write of one touches the sector of the other.
@@ -55,7 +55,7 @@ impl Mark {
 impl EndMark {
     /// Makes the file of a new store, which has no block.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        let file = File::create(path)?;
         let mut end = Self { file, writes: 0 };
         end.write(Mark::NOTHING)?;
         end.sync()?;
@@ -64,7 +64,7 @@ impl EndMark {
 
     /// Opens the file and reads the mark; none where it can't be read.
     pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Mark)>> {
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
+        let file = match File::open_to_write(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -167,7 +167,7 @@ mod tests {
             assert_eq!(read(), Some(mark(n)));
         }
         // The fifth is the sixth write, in slot 0. One that was torn leaves the fourth; with both torn, there is none.
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let file = File::open_to_write(&path).unwrap();
         file.write_all_at(&[0xFF], offset(0) + 20).unwrap();
         assert_eq!(read(), Some(mark(4)));
         file.write_all_at(&[0xFF], offset(1) + 20).unwrap();

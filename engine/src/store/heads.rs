@@ -9,20 +9,20 @@
 
 use quittance_journal::{Chunk, ChunkKey, TreeError, Unwritten};
 
-use super::StoreError;
+use super::{StoreError, keyed};
 
 /// The tree that holds it.
 #[derive(Clone, Debug)]
-pub(crate) struct HeadsTree(sled::Tree);
+pub(crate) struct HeadsTree(keyed::Tree);
 
 impl HeadsTree {
-    pub(super) const fn new(tree: sled::Tree) -> Self {
+    pub(super) const fn new(tree: keyed::Tree) -> Self {
         Self(tree)
     }
 
     /// Writes what is new, all of it or nothing.
     pub(crate) fn write(&self, unwritten: &Unwritten) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
+        let mut batch = keyed::Batch::default();
         for (key, nodes) in &unwritten.chunks {
             batch.insert(chunk_key(*key), nodes.as_slice());
         }

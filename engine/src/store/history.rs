@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use quittance_journal::Position;
 use quittance_ledger::{AccountId, PaymentRequestId, Timestamp, TransferId, WalletId};
 
-use super::StoreError;
+use super::{StoreError, keyed};
 use ids::ID_ENTRY_BYTES;
 pub(crate) use ids::{IdKey, IdsOfSlice};
 pub(crate) use lines::{Group, LinkedLine};
@@ -85,11 +85,11 @@ pub(crate) struct EntryCounts {
 
 /// The tree that holds the index.
 #[derive(Clone, Debug)]
-pub(crate) struct HistoryTree(sled::Tree);
+pub(crate) struct HistoryTree(keyed::Tree);
 
 /// Entries that are written together or not at all.
 #[derive(Debug, Default)]
-pub(crate) struct HistoryBatch(sled::Batch);
+pub(crate) struct HistoryBatch(keyed::Batch);
 
 impl OpeningName {
     /// Of a hold, by the transfer that placed it.
@@ -108,7 +108,7 @@ impl OpeningName {
 }
 
 impl HistoryTree {
-    pub(super) const fn new(tree: sled::Tree) -> Self {
+    pub(super) const fn new(tree: keyed::Tree) -> Self {
         Self(tree)
     }
 

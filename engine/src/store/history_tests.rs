@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use quittance_ledger::IdHash;
 
 fn tree() -> HistoryTree {
-    let database = sled::Config::new().temporary(true).open().unwrap();
-    HistoryTree::new(database.open_tree("history").unwrap())
+    HistoryTree::new(keyed::temporary("history"))
 }
 
 fn id(millis: u64, n: u8) -> TransferId {

@@ -1,12 +1,12 @@
 //! The journal's ends: one that appends blocks and makes them durable, and any number that read them.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quittance_journal::{BlockHeader, Log, LogError, LogReader, Position, Tip};
 
+use super::disk::File;
 use super::end_mark::{EndMark, Mark};
 use super::segments::{Making, Part, Place, Segments, Window, Writing};
 
@@ -53,7 +53,7 @@ impl JournalWriter {
     /// Writes what was gathered and makes it durable: one write, one sync.
     fn write_out(&mut self) -> io::Result<()> {
         let (Some(writing), Some(last)) = (self.writing.as_mut(), self.last.take()) else { return Ok(()) };
-        std::os::unix::fs::FileExt::write_all_at(&writing.file, &self.gathered, writing.offset)?;
+        writing.file.write_all_at(&self.gathered, writing.offset)?;
         writing.file.sync_data()?;
         writing.offset = writing.offset.saturating_add(self.gathered.len() as u64);
         self.gathered.clear();

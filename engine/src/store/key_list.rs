@@ -6,10 +6,10 @@
 //! | 32 each | the fingerprints, oldest first |
 //! | 32 | BLAKE3 hash of what stands before |
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use super::disk::{self, File};
 use crate::folder;
 
 const FILE: &str = "KEYS";
@@ -17,7 +17,7 @@ const UNFINISHED_FILE: &str = "KEYS.new";
 
 /// Reads the list of the store in `store`; none where it can't be read. It is empty where there was never one.
 pub(super) fn read(store: &Path) -> io::Result<Option<Vec<[u8; 32]>>> {
-    let bytes = match fs::read(store.join(FILE)) {
+    let bytes = match disk::read(&store.join(FILE)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(Vec::new())),
         Err(error) => return Err(error),
@@ -31,11 +31,12 @@ pub(super) fn read(store: &Path) -> io::Result<Option<Vec<[u8; 32]>>> {
 /// Writes the list. All of it is durable when this returns, or the one before is.
 pub(super) fn write(store: &Path, keys: &[[u8; 32]]) -> io::Result<()> {
     let unfinished = store.join(UNFINISHED_FILE);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(keys.as_flattened())?;
-    file.write_all(blake3::hash(keys.as_flattened()).as_bytes())?;
+    let file = File::create(&unfinished)?;
+    let mut bytes = keys.as_flattened().to_vec();
+    bytes.extend_from_slice(blake3::hash(keys.as_flattened()).as_bytes());
+    file.write_all_at(&bytes, 0)?;
     file.sync_all()?;
-    fs::rename(&unfinished, store.join(FILE))?;
+    disk::rename(&unfinished, &store.join(FILE))?;
     folder::sync(store)
 }
 
@@ -51,13 +52,13 @@ mod tests {
             write(folder.path(), &keys).unwrap();
             assert_eq!(read(folder.path()).unwrap(), Some(keys));
         }
-        let bytes = fs::read(folder.path().join(FILE)).unwrap();
+        let bytes = std::fs::read(folder.path().join(FILE)).unwrap();
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            fs::write(folder.path().join(FILE), damaged).unwrap();
+            std::fs::write(folder.path().join(FILE), damaged).unwrap();
             assert_eq!(read(folder.path()).unwrap(), None);
-            fs::write(folder.path().join(FILE), &bytes[..at]).unwrap();
+            std::fs::write(folder.path().join(FILE), &bytes[..at]).unwrap();
             assert_eq!(read(folder.path()).unwrap(), None);
         }
     }

@@ -9,17 +9,20 @@
 mod beside;
 mod damaged;
 mod database;
+pub(crate) mod disk;
 mod end_mark;
 mod heads;
 mod history;
 mod journal;
 mod key_list;
+mod keyed;
 mod new_store;
 mod segments;
 mod state;
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +58,7 @@ const UNFINISHED_FORMAT_FILE: &str = "FORMAT.new";
 const FORMAT_PREFIX: &str = "quittance store ";
 const FORMAT_NUMBER: u32 = 4;
 /// Longer than any format file, to read no more than that of a file that is none.
-const MAX_FORMAT_FILE_BYTES: u64 = 64;
+const MAX_FORMAT_FILE_BYTES: usize = 64;
 
 /// How often, and how far apart, a lock is tried for.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -171,9 +174,9 @@ pub struct Store {
     path: PathBuf,
     database: Database,
     segments: Arc<Segments>,
-    state: sled::Tree,
-    history: sled::Tree,
-    heads: sled::Tree,
+    state: keyed::Tree,
+    history: keyed::Tree,
+    heads: keyed::Tree,
     /// Of a store that is read where it lies, beside a copy of its database.
     _lock: Option<File>,
 }
@@ -243,7 +246,7 @@ impl Store {
         if access == Access::Write {
             folder::create(journal, 0o700).map_err(|error| io(journal, error))?;
         }
-        let segments = Arc::new(Segments::open(journal, SegmentSizes::USUAL, access)?);
+        let segments = Arc::new(Segments::open(journal, SegmentSizes::usual(), access)?);
         check_end(&path.join(END_FILE), &segments)?;
         if access == Access::Write {
             // Before anything is made of it: no checkpoint may ever be ahead of the journal.
@@ -440,19 +443,15 @@ fn copy_all_but_journal(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Looks at the format without touching anything. None where a store may be made.
 fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
     let file = path.join(FORMAT_FILE);
-    let text = match File::open(&file) {
-        Ok(open) => {
-            let mut text = String::new();
-            std::io::Read::read_to_string(&mut std::io::Read::take(open, MAX_FORMAT_FILE_BYTES), &mut text)
-                .map_err(|error| io(&file, error))?;
-            text
-        }
+    let mut bytes = [0; MAX_FORMAT_FILE_BYTES];
+    let read = match disk::File::open(&file) {
+        Ok(open) => open.read_at(&mut bytes, 0).map_err(|error| io(&file, error))?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match fs::read_dir(path) {
-                Ok(mut entries) => {
+            return match disk::entries(path) {
+                Ok(entries) => {
                     // The making of a store that was cut short leaves this behind, and nothing else.
-                    let is_foreign = |name| name != UNFINISHED_FORMAT_FILE && name != END_FILE;
-                    if entries.any(|entry| entry.map_or(true, |entry| is_foreign(entry.file_name()))) {
+                    let is_foreign = |name: &OsStr| name != UNFINISHED_FORMAT_FILE && name != END_FILE;
+                    if entries.iter().any(|entry| is_foreign(&entry.name)) {
                         Err(StoreError::NotAStore(path.to_owned()))
                     } else {
                         Ok(None)
@@ -464,6 +463,7 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
         }
         Err(error) => return Err(io(&file, error)),
     };
+    let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
     let number = text.trim_end().strip_prefix(FORMAT_PREFIX).and_then(|number| number.parse().ok());
     match number {
         Some(FORMAT_NUMBER) => Ok(Some(FORMAT_NUMBER)),
@@ -479,10 +479,11 @@ fn create(path: &Path) -> Result<(), StoreError> {
     EndMark::create(&end).map_err(|error| io(&end, error))?;
     // Last, and under another name first: where a format file is, the rest is too.
     let (written, named) = (path.join(UNFINISHED_FORMAT_FILE), path.join(FORMAT_FILE));
-    let mut file = File::create(&written).map_err(|error| io(&written, error))?;
-    writeln!(file, "{FORMAT_PREFIX}{FORMAT_NUMBER}").map_err(|error| io(&written, error))?;
+    let file = disk::File::create(&written).map_err(|error| io(&written, error))?;
+    let text = format!("{FORMAT_PREFIX}{FORMAT_NUMBER}\n");
+    file.write_all_at(text.as_bytes(), 0).map_err(|error| io(&written, error))?;
     file.sync_all().map_err(|error| io(&written, error))?;
-    fs::rename(&written, &named).map_err(|error| io(&named, error))?;
+    disk::rename(&written, &named).map_err(|error| io(&named, error))?;
     sync_folder(path)
 }
 

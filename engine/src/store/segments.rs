@@ -11,9 +11,7 @@
 //! length that each says it has.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +20,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::RwLock;
 use quittance_journal::{BlockHeader, BlockView, MAX_BLOCK_BYTES, Position, Tip};
 
+use super::disk::{self, File};
 use super::{StoreError, io as store_io};
 use crate::folder;
 
@@ -38,6 +37,16 @@ pub(super) struct SegmentSizes {
 impl SegmentSizes {
     /// Those of every store: part of its format.
     pub(super) const USUAL: Self = Self { first_bytes: 256 * 1_024, max_bytes: 64 * 1_024 * 1_024 };
+
+    /// Those of every store, but of simulated ones, whose journals are short.
+    pub(super) fn usual() -> Self {
+        #[cfg(feature = "simulation")]
+        if crate::simulation::disk::current().is_some() {
+            let (first_bytes, max_bytes) = crate::simulation::SEGMENT_BYTES;
+            return Self { first_bytes, max_bytes };
+        }
+        Self::USUAL
+    }
 
     /// How large the segment with this number is.
     fn of(self, number: u64) -> u64 {
@@ -130,7 +139,7 @@ impl Segments {
         let mut tip = Tip::GENESIS;
         // The last one has no block yet where the journal ended with the segment before.
         for segment in segments.iter_mut().rev() {
-            let file = File::open(segment.path(folder)).map_err(failed)?;
+            let file = File::open(&segment.path(folder)).map_err(failed)?;
             let end = read_to_end(&file, segment).map_err(failed)?;
             segment.places = Some(Arc::new(end.places));
             segment.readable = end.offset;
@@ -159,7 +168,7 @@ impl Segments {
         let state = self.state.read();
         // All before the last two were made durable when the next began.
         for segment in state.segments.iter().rev().take(2) {
-            File::open(segment.path(&self.folder))?.sync_all()?;
+            File::open(&segment.path(&self.folder))?.sync_all()?;
         }
         // The last one may have been named just before the process was killed.
         folder::sync(&self.folder)
@@ -251,8 +260,8 @@ impl Segments {
         }
         let state = self.state.read();
         let Some(last) = state.segments.last() else { return Ok(None) };
-        let file = OpenOptions::new().read(true).write(true).open(last.path(&self.folder))?;
-        let bytes = file.metadata()?.len();
+        let file = File::open_to_write(&last.path(&self.folder))?;
+        let bytes = file.bytes()?;
         let mut buffer = vec![0; ZEROS.len()];
         let (mut at, mut is_cleared) = (last.readable, false);
         while at < bytes {
@@ -274,7 +283,7 @@ impl Segments {
     pub(super) fn begin(&self, made: Made, first: Position) -> io::Result<Writing> {
         let number = self.state.read().segments.len() as u64;
         let segment = Segment { number, first, readable: 0, places: Some(Arc::default()) };
-        fs::rename(self.folder.join(NEXT), segment.path(&self.folder))?;
+        disk::rename(&self.folder.join(NEXT), &segment.path(&self.folder))?;
         folder::sync(&self.folder)?;
         self.state.write().segments.push(segment);
         Ok(Writing { file: made.file, offset: 0, bytes: made.bytes, first })
@@ -284,14 +293,26 @@ impl Segments {
     pub(super) fn make_next(&self) -> io::Result<Making> {
         let bytes = self.sizes.of(self.state.read().segments.len() as u64);
         let path = self.folder.join(NEXT);
+        #[cfg(feature = "simulation")]
+        if crate::simulation::disk::current().is_some() {
+            return Ok(Making::Put { path, bytes });
+        }
         let thread = thread::Builder::new().name("segment".to_owned());
-        thread.spawn(move || make(&path, bytes)).map(Making)
+        thread.spawn(move || make(&path, bytes)).map(Making::Thread)
     }
 }
 
 /// A segment that is being made.
 #[derive(Debug)]
-pub(super) struct Making(JoinHandle<io::Result<Made>>);
+pub(super) enum Making {
+    Thread(JoinHandle<io::Result<Made>>),
+    /// On the one thread that a simulation has: when it is waited for.
+    #[cfg(feature = "simulation")]
+    Put {
+        path: PathBuf,
+        bytes: u64,
+    },
+}
 
 /// A segment that is made and not part of the journal yet.
 #[derive(Debug)]
@@ -303,13 +324,18 @@ pub(super) struct Made {
 impl Making {
     /// Waits until it is made.
     pub(super) fn finish(self) -> io::Result<Made> {
-        self.0.join().unwrap_or_else(|_| Err(io::Error::other("the segment's thread panicked")))
+        match self {
+            Self::Thread(thread) => {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("the segment's thread panicked")))
+            }
+            #[cfg(feature = "simulation")]
+            Self::Put { path, bytes } => make(&path, bytes),
+        }
     }
 }
 
 fn make(path: &Path, bytes: u64) -> io::Result<Made> {
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let file = File::create(path)?;
     let mut at = 0;
     while at < bytes {
         let part = bytes.saturating_sub(at).min(ZEROS.len() as u64);
@@ -340,17 +366,13 @@ impl Segment {
 
 /// The files in a folder that are named as segments are, by their names. Each is said to be as long as it is.
 fn files_in(folder: &Path) -> Result<Vec<Segment>, StoreError> {
-    let entries = match fs::read_dir(folder) {
+    let entries = match disk::entries(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| store_io(folder, error))?,
     };
     let mut segments = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| store_io(folder, error))?;
-        // Nothing else is asked for: `next` gets another name while a writer is at work.
-        let Some(mut segment) = Segment::named(&entry.file_name(), 0) else { continue };
-        segment.readable = entry.metadata().map_err(|error| store_io(&entry.path(), error))?.len();
-        segments.push(segment);
+        segments.extend(Segment::named(&entry.name, entry.bytes));
     }
     segments.sort_unstable_by_key(|segment| (segment.number, segment.first));
     Ok(segments)

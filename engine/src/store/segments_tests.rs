@@ -1,5 +1,7 @@
 //! The segments against a plain list of blocks, whatever happens to them.
 
+use std::fs;
+
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use quittance_journal::{Committer, Log, LogError, LogReader, ReplayError, Submission, replay};

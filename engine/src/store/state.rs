@@ -29,15 +29,15 @@ use quittance_settlement::{Dirty, PageNumber, Partition, WALLETS_PER_PAGE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::{StoreError, keyed};
 
 /// The tree that checkpoints are written to.
 #[derive(Clone, Debug)]
-pub(crate) struct StateTree(sled::Tree);
+pub(crate) struct StateTree(keyed::Tree);
 
 /// Changes that are written together or not at all.
 #[derive(Debug, Default)]
-pub(crate) struct StateBatch(sled::Batch);
+pub(crate) struct StateBatch(keyed::Batch);
 
 /// All that checkpoints say.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl StoredState {
 }
 
 impl StateTree {
-    pub(super) const fn new(tree: sled::Tree) -> Self {
+    pub(super) const fn new(tree: keyed::Tree) -> Self {
         Self(tree)
     }
 

@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{FEW_ENTRIES, HistoryBatch, HistoryTree, MAX_ENTRIES_PER_VALUE};
 use crate::keys::random_key;
-use crate::store::StoreError;
+use crate::store::{StoreError, keyed};
 
 pub(super) const ID_ENTRY_BYTES: usize = 11;
 
@@ -181,7 +181,11 @@ impl HistoryTree {
         take(of_slice, &ids)
     }
 
-    fn last_between(&self, from: &[u8], end: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
+    fn last_between(
+        &self,
+        from: &[u8],
+        end: &[u8],
+    ) -> Result<Option<(keyed::Bytes, keyed::Bytes)>, StoreError> {
         Ok(self.0.range(from..end).next_back().transpose()?)
     }
 }
