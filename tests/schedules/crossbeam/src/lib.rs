@@ -114,6 +114,11 @@ pub mod channel {
         pub fn try_recv(&self) -> Result<T, TryRecvError> {
             self.0.lock().waiting.pop_front().ok_or(TryRecvError)
         }
+
+        /// How many wait.
+        pub fn len(&self) -> usize {
+            self.0.lock().waiting.len()
+        }
     }
 
     impl<T> Drop for Receiver<T> {
