@@ -10,7 +10,7 @@ use crate::server::{Failure, Server};
 use crate::tally::Tally;
 
 /// How many balances are asked for at a time.
-const ASKED_AT_ONCE: usize = 256;
+const ASKED_AT_ONCE: usize = 64;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! A running server, over HTTP: spoken to with the client that devices and operators have.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::Method;
@@ -11,6 +12,7 @@ use quittance_gateway::client::{
 };
 use quittance_ledger::{AccountId, AccountKind, CurrencyCode, Timestamp, TransferId, Usage, WalletId};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::bare;
 use crate::server::{Barcode, Failure, Journal, Order, Outcome, PIN, Payment, Server, TurnedAway};
@@ -20,6 +22,9 @@ const TOO_LITTLE: &str = "insufficient-funds";
 
 /// The problem of a request that found too much under way.
 const OVERLOADED: &str = "overloaded";
+
+/// How long to wait before what is no part of the load is asked for again.
+const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(20);
 
 /// How many wallets of a batch are funded at a time.
 const ISSUES_AT_ONCE: usize = 64;
@@ -135,7 +140,16 @@ impl Server for Http {
     }
 
     async fn journal(&self) -> Result<Journal, Failure> {
-        Ok(Journal { blocks: self.operator.latest_head().await?.head.blocks, syncs: None })
+        loop {
+            match self.operator.latest_head().await {
+                Ok(head) => return Ok(Journal { blocks: head.head.blocks, syncs: None }),
+                // The load asks for more than the server lets in, and this is part of what is turned away.
+                Err(ClientError::Problem(problem)) if problem.slug() == OVERLOADED => {
+                    sleep(PAUSE_WHEN_BUSY).await
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     async fn move_batch(&self, orders: &[Order]) -> Result<Vec<Outcome>, Failure> {

@@ -47,8 +47,8 @@ use server::{Failure, Server};
 /// How many callers set up an engine in this process.
 const SETTING_UP_AT_ONCE: usize = 4_096;
 
-/// How many callers set up a running server: as many of one party's as it serves or keeps waiting.
-const SETTING_UP_OVER_HTTP: usize = 256;
+/// How many callers set up a running server: not so many of one party that any has to wait long.
+const SETTING_UP_OVER_HTTP: usize = 64;
 
 /// Units of memory are made on one thread and given back on another all the time, which this is quick at.
 #[global_allocator]
