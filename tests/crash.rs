@@ -1,4 +1,4 @@
-//! The real binary on a real disk, killed while it works, told to stop, and given stores it must not touch.
+//! The real binary on a real disk, told to stop, started again, and given stores it must not touch.
 
 #![expect(
     clippy::indexing_slicing,
@@ -7,215 +7,17 @@
     reason = "a test that can't go on has failed, as it should"
 )]
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quittance_gateway::client::{
-    Client, ClientError, NewPaymentRequest, Payment, Transfer, TransferStatus, new_transfer_id,
-};
-use quittance_ledger::{KeyAlgorithm, TransferId, Usage};
+use quittance_gateway::client::{ClientError, NewPaymentRequest, Payment};
+use quittance_ledger::{KeyAlgorithm, Usage};
 use quittance_test_support::{
-    Failed, Home, Party, Server, ask, copy_folder, euro, fund, join, pay, payment, posted, register,
+    Failed, Home, Party, Server, ask, euro, fund, join, pay, payment, posted, register,
 };
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
-const FUNDS: u64 = 10_000_000;
-const MAX_WAIT: Duration = Duration::from_secs(120);
-
-/// A payer that remembers what it asked for, and what it was told.
-struct Payer {
-    party: Party,
-    barcode: String,
-    attempts: Vec<Attempt>,
-}
-
-/// A payment, under the id it is asked for again and again until there is an answer.
-struct Attempt {
-    id: TransferId,
-    amount: u64,
-    acknowledged: Option<Transfer>,
-}
-
-impl Payer {
-    /// The payment that is to be sent next: one without an answer, else a new one.
-    fn next(&mut self) -> &mut Attempt {
-        let open = self.attempts.iter().position(|attempt| attempt.acknowledged.is_none());
-        let index = open.unwrap_or_else(|| {
-            let amount = 1 + self.attempts.len() as u64 % 97;
-            self.attempts.push(Attempt { id: new_transfer_id().unwrap(), amount, acknowledged: None });
-            self.attempts.len() - 1
-        });
-        &mut self.attempts[index]
-    }
-
-    /// Sends the next payment. Says whether there was an answer.
-    async fn send(&mut self) -> bool {
-        let (party, barcode) = (self.party.clone(), self.barcode.clone());
-        let attempt = self.next();
-        let new = Payment { id: attempt.id, amount: Some(attempt.amount), ..payment(&party, &barcode) };
-        match party.client.pay(&new).await {
-            Ok(transfer) => {
-                assert_eq!((transfer.id, transfer.amount), (attempt.id, attempt.amount));
-                assert_eq!(transfer.status, TransferStatus::Settled);
-                attempt.acknowledged = Some(transfer);
-                true
-            }
-            Err(error) if error.is_open() => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Pays until the server is gone.
-    async fn pay_until_it_ends(mut self, answered: Arc<watch::Sender<usize>>) -> Self {
-        // Connections of the server before are of no use any more.
-        self.party.client = self.party.client.apart();
-        while self.send().await {
-            answered.send_modify(|count| *count += 1);
-        }
-        self
-    }
-}
-
-/// Somebody who follows the events of the payee, across every crash.
-struct Follower {
-    client: Client,
-    last: u64,
-    seen: Vec<(u64, TransferId)>,
-}
-
-impl Follower {
-    /// Follows until the server is gone, or the event at `until` was seen.
-    async fn follow(mut self, until: u64) -> Self {
-        self.client = self.client.apart();
-        let Ok(mut events) = self.client.events(Some(self.last)).await else { return self };
-        while self.last < until
-            && let Ok(Some(notice)) = events.next().await
-        {
-            assert_eq!(notice.position, notice.notification.transfer.position);
-            // One may come again, but none out of its turn.
-            if notice.position > self.last {
-                self.last = notice.position;
-                self.seen.push((notice.position, notice.notification.transfer.id));
-            } else {
-                assert!(self.seen.contains(&(notice.position, notice.notification.transfer.id)));
-            }
-        }
-        self
-    }
-}
-
-/// Checks, on a server that just started, that what was acknowledged is there, and nothing that was not asked for.
-async fn check(server: &Server, payee: &Party, payers: &[Payer]) {
-    let operator = server.operator();
-    let history = operator.all_transfers(payee.wallet, 200).await.unwrap();
-    assert!(history.is_sorted_by(|newer, older| newer.position > older.position));
-    let mut recorded: HashMap<TransferId, Transfer> =
-        history.into_iter().map(|transfer| (transfer.id, transfer)).collect();
-    let mut received = 0;
-    for payer in payers {
-        let mut spent = 0;
-        for attempt in &payer.attempts {
-            let found = recorded.remove(&attempt.id);
-            if let Some(acknowledged) = &attempt.acknowledged {
-                assert_eq!(found.as_ref(), Some(acknowledged), "an acknowledged transfer is as it was told");
-            }
-            if let Some(transfer) = found {
-                assert_eq!((transfer.status, transfer.amount), (TransferStatus::Settled, attempt.amount));
-                spent += transfer.amount;
-            }
-        }
-        let balance = operator.wallet(payer.party.wallet).await.unwrap().posted;
-        assert_eq!(balance, i64::try_from(FUNDS - spent).unwrap());
-        received += spent;
-    }
-    assert!(recorded.is_empty(), "nobody asked for {recorded:#?}");
-    assert_eq!(operator.wallet(payee.wallet).await.unwrap().posted, i64::try_from(received).unwrap());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_was_acknowledged_is_lost_to_kill_9() {
-    const ROUNDS: usize = 24;
-    const PAYERS: usize = 6;
-    /// How many answers come before each kill.
-    const ANSWERS: [usize; 5] = [1, 40, 7, 90, 20];
-
-    let home = Home::keeping_its_port(BINARY);
-    let server = home.start();
-    let operator = server.operator();
-    register(&operator).await;
-    let payee = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
-    let open = NewPaymentRequest { usage: Some(Usage::Reusable), ..NewPaymentRequest::of(None, euro()) };
-    let mut payers = Vec::new();
-    for _ in 0..PAYERS {
-        let party = join(&operator, "payer", KeyAlgorithm::Ed25519).await;
-        fund(&operator, party.wallet, FUNDS).await;
-        let barcode = ask(&payee, &open).await.barcode.text;
-        payers.push(Payer { party, barcode, attempts: Vec::new() });
-    }
-    server.kill();
-
-    let mut follower = Follower { client: payee.client.clone(), last: 0, seen: Vec::new() };
-    let answered = Arc::new(watch::Sender::new(0));
-    let mut cut_off = 0;
-    for round in 0..ROUNDS {
-        // Another number of threads each time: where wallets live must not matter. And checkpoints as often as can be.
-        let server = home.start_with(&["--shards", ["2", "1", "3"][round % 3], "--checkpoint-seconds", "1"]);
-        check(&server, &payee, &payers).await;
-
-        let mut changes = answered.subscribe();
-        let enough = *changes.borrow_and_update() + ANSWERS[round % ANSWERS.len()];
-        let following = tokio::spawn(follower.follow(u64::MAX));
-        let mut tasks = JoinSet::new();
-        for payer in payers.drain(..) {
-            tasks.spawn(payer.pay_until_it_ends(Arc::clone(&answered)));
-        }
-        let waited = tokio::time::timeout(MAX_WAIT, changes.wait_for(|count| *count >= enough));
-        waited
-            .await
-            .unwrap_or_else(|_| panic!("round {round} gave too few answers within {MAX_WAIT:?}"))
-            .unwrap();
-        server.kill();
-        payers = tasks.join_all().await;
-        follower = following.await.unwrap();
-        let attempts = payers.iter().flat_map(|payer| &payer.attempts);
-        cut_off += attempts.filter(|attempt| attempt.acknowledged.is_none()).count();
-    }
-
-    let server = home.start();
-    check(&server, &payee, &payers).await;
-    for payer in &mut payers {
-        payer.party.client = payer.party.client.apart();
-        while payer.attempts.iter().any(|attempt| attempt.acknowledged.is_none()) {
-            assert!(payer.send().await, "a server that is not killed answers");
-        }
-    }
-    check(&server, &payee, &payers).await;
-
-    let acknowledged =
-        payers.iter().flat_map(|payer| &payer.attempts).filter_map(|a| a.acknowledged.as_ref());
-    let mut due: Vec<(u64, TransferId)> =
-        acknowledged.map(|transfer| (transfer.position, transfer.id)).collect();
-    due.sort_unstable();
-    let last = due.last().unwrap().0;
-    let follower = tokio::time::timeout(MAX_WAIT, follower.follow(last)).await.unwrap();
-    assert_eq!(follower.seen, due, "each transfer is told, in the journal's order");
-
-    let (status, said) = server.terminate();
-    assert_eq!(status.code(), Some(0), "{said}");
-    let audit = home.audit();
-    let (report, breach) =
-        (String::from_utf8(audit.stdout).unwrap(), String::from_utf8(audit.stderr).unwrap());
-    assert_eq!(audit.status.code(), Some(0), "{breach}");
-    println!("{} transfers, {ROUNDS} kills, {cut_off} payments cut off by them\n{report}", due.len());
-    assert!(cut_off >= ROUNDS, "the kills came in the middle of load");
-    assert!(!report.is_empty());
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_told_to_stop_keeps_everything() {
@@ -322,69 +124,6 @@ fn a_folder_that_is_no_store_is_refused_and_left_alone() {
     assert_refused(home.try_start(&[]), &["not a quittance store"]);
     assert_audit_fails(&home, &["not a quittance store"]);
     assert_eq!(fs::read_dir(home.store()).unwrap().count(), 1);
-}
-
-/// Where a file of a store is damaged, in hundredths of what is used of it.
-#[derive(Clone, Copy, Debug)]
-enum Damage {
-    Everywhere,
-    OneBitAt(usize),
-}
-
-impl Damage {
-    fn apply(self, file: &Path) {
-        let mut bytes = fs::read(file).unwrap();
-        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
-        match self {
-            Self::Everywhere => bytes[64..used].iter_mut().step_by(64).for_each(|byte| *byte ^= 0x10),
-            Self::OneBitAt(hundredths) => bytes[used * hundredths / 100] ^= 0x10,
-        }
-        fs::write(file, bytes).unwrap();
-    }
-}
-
-/// A bit that was changed is found, or nothing rested on it. Nothing is ever lost in silence.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_store_is_refused() {
-    const TRANSFERS: usize = 40;
-    const WORDS: [&str; 4] = ["damaged", "backup", "missing", "corrupt"];
-    let home = Home::keeping_its_port(BINARY);
-    let server = home.start();
-    let operator = server.operator();
-    register(&operator).await;
-    let party = join(&operator, "payee", KeyAlgorithm::Ed25519).await;
-    for _ in 0..TRANSFERS {
-        fund(&operator, party.wallet, 100).await;
-    }
-    let told = operator.all_transfers(party.wallet, 200).await.unwrap();
-    // Not stopped but killed, so that the database has tidied nothing up.
-    server.kill();
-    let whole = home.path("whole");
-    fs::rename(home.store(), &whole).unwrap();
-
-    let bits = (1..=8).map(|tenth| Damage::OneBitAt(10 * tenth));
-    let damages: Vec<_> = bits.chain([Damage::Everywhere]).collect();
-    let of_file = |file| damages.iter().map(move |damage| (file, *damage));
-    let journal = "journal/000000-00000000000000000001.blocks";
-    for (file, damage) in of_file("sled/db").chain(of_file(journal)) {
-        copy_folder(&whole, &home.store());
-        damage.apply(&home.store().join(file));
-        match home.try_start(&[]) {
-            Ok(server) => {
-                let operator = server.operator();
-                let found = operator.all_transfers(party.wallet, 200).await;
-                let found = found
-                    .unwrap_or_else(|error| panic!("{damage:?} of {file} lost a wallet in silence: {error}"));
-                assert_eq!(found.len(), told.len(), "{damage:?} of {file} lost transfers in silence");
-                assert_eq!(found, told, "{damage:?} of {file} changed transfers in silence");
-            }
-            refused => {
-                assert_refused(refused, &WORDS);
-                assert_audit_fails(&home, &WORDS);
-            }
-        }
-        fs::remove_dir_all(home.store()).unwrap();
-    }
 }
 
 /// All that the database has is made from the journal.

@@ -29,6 +29,8 @@ pub(crate) struct Admission {
     slots: Arc<Semaphore>,
     max_in_flight: usize,
     is_stopping: AtomicBool,
+    /// Whether the store's disk is nearly full.
+    is_space_low: AtomicBool,
     stripes: Box<[Mutex<Stripe>]>,
     id_key: IdKey,
 }
@@ -116,6 +118,7 @@ impl Admission {
             slots: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             is_stopping: AtomicBool::new(false),
+            is_space_low: AtomicBool::new(false),
             stripes: std::iter::repeat_with(stripe).take(STRIPES).collect(),
             id_key,
         }
@@ -131,10 +134,22 @@ impl Admission {
         if self.is_stopping.load(Ordering::Acquire) {
             return Err(EngineError::Stopping);
         }
+        if self.is_space_low() {
+            return Err(EngineError::SpaceLow);
+        }
         Arc::clone(&self.slots).try_acquire_many_owned(count).map_err(|error| match error {
             TryAcquireError::NoPermits => EngineError::Overloaded,
             TryAcquireError::Closed => EngineError::Stopping,
         })
+    }
+
+    /// Whether whatever would write is refused because the store's disk is nearly full.
+    pub(crate) fn is_space_low(&self) -> bool {
+        self.is_space_low.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_space_low(&self, is_low: bool) {
+        self.is_space_low.store(is_low, Ordering::Relaxed);
     }
 
     /// Lets nothing more in, and waits until all that was let in is published.

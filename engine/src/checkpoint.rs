@@ -19,6 +19,7 @@ use quittance_settlement::{PARTITION_COUNT, Partition};
 use crate::actors::{PartitionCheckpoint, Router};
 use crate::heads::Heads;
 use crate::history::History;
+use crate::stop::stop_at_once;
 use crate::store::{Database, StateBatch, StateTree, StoreError};
 
 /// How many blocks may wait for this thread before the notifier waits for it.
@@ -174,9 +175,7 @@ impl Checkpointer {
         thread::Builder::new().name("checkpointer".to_owned()).spawn(move || {
             if let Err(error) = self.run(&tasks) {
                 // The journal has it all. But a store that can't be written to will not hold the next block either.
-                tracing::error!(%error, "a checkpoint could not be written: stopping at once");
-                eprintln!("quittance: a checkpoint could not be written: {error}; stopping at once");
-                std::process::abort();
+                stop_at_once("a checkpoint could not be written", &error);
             }
         })
     }

@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub id_window_ms: u64,
     /// How long after one checkpoint the next is taken, in milliseconds.
     pub checkpoint_interval_ms: u64,
+    /// While the store's disk has less room than this, in bytes, whatever would write is refused. 0: it is not watched.
+    pub min_free_bytes: u64,
     /// For how long a pairing code is good, in milliseconds.
     pub pairing_code_lifetime_ms: u64,
 }
@@ -52,6 +54,7 @@ impl EngineConfig {
             max_in_flight: 65_536,
             id_window_ms: 24 * 3_600 * 1_000,
             checkpoint_interval_ms: 10_000,
+            min_free_bytes: 512 * 1_024 * 1_024,
             pairing_code_lifetime_ms: 15 * 60 * 1_000,
         }
     }

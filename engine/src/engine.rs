@@ -27,6 +27,7 @@ use crate::notifier::{Notifier, Watchers};
 use crate::pending::{Done, Waiting};
 use crate::reading::Reads;
 use crate::recovery::{Recovered, recover};
+use crate::space::SpaceWatch;
 use crate::store::{JournalWriter, NewStore, StateBatch, Store, StoreError};
 use crate::unsealed::Unsealed;
 
@@ -78,6 +79,7 @@ struct Threads {
     committer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
     checkpoint_tasks: crossbeam::channel::Sender<CheckpointTask>,
+    space: Option<SpaceWatch>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -99,7 +101,10 @@ impl Engine {
         let committer =
             spawn_committer(committer, Arc::clone(&engine.router), notifier).map_err(StartError::Thread)?;
         let checkpointer = checkpointer.spawn(tasks).map_err(StartError::Thread)?;
-        *engine.threads.lock() = Some(Threads { actors, committer, checkpointer, checkpoint_tasks });
+        let (store, min_free_bytes) = (engine.config.store.clone(), engine.config.min_free_bytes);
+        let watch = || SpaceWatch::start(store, min_free_bytes, Arc::clone(&engine.admission));
+        let space = (min_free_bytes > 0).then(watch).transpose().map_err(StartError::Thread)?;
+        *engine.threads.lock() = Some(Threads { actors, committer, checkpointer, checkpoint_tasks, space });
         Ok(engine)
     }
 
@@ -125,9 +130,9 @@ impl Engine {
         }
         recovered.write_checkpoint(&store.state())?;
         store.sync()?;
-        let Recovered { tip, partitions, register, history, heads, latest, .. } = recovered;
+        let Recovered { tip, partitions, register, history, heads, replayed, latest, .. } = recovered;
         let wallets: usize = partitions.iter().map(PartitionState::wallet_count).sum();
-        tracing::info!(position = %tip.position, wallets, "the journal was read");
+        tracing::info!(position = %tip.position, wallets, replayed, "the journal was read");
 
         let clock = Arc::new(Clock::new(latest));
         // Expiries come without a permit, as many at a time as each shard may have.
@@ -191,6 +196,9 @@ impl Engine {
     pub fn shutdown(&self) {
         let Some(threads) = self.threads.lock().take() else { return };
         pollster::block_on(self.admission.drain());
+        if let Some(space) = threads.space {
+            space.stop();
+        }
         self.watchers.close();
         // An end that is gone already has said why.
         let _ = threads.checkpoint_tasks.send(CheckpointTask::Stop);
@@ -278,6 +286,12 @@ impl Engine {
     #[must_use]
     pub fn tip(&self) -> Position {
         Position::new(self.tip.load(Ordering::Acquire))
+    }
+
+    /// Whether whatever would write is refused because the store's disk is nearly full.
+    #[must_use]
+    pub fn is_space_low(&self) -> bool {
+        self.admission.is_space_low()
     }
 
     /// Waits, if need be, until what was seen is durable.

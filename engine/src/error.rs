@@ -5,7 +5,7 @@ use quittance_journal::{LogError, ReplayError};
 use quittance_ledger::Refusal;
 
 use crate::order::MAX_BATCH;
-use crate::store::StoreError;
+use crate::store::{SALVAGED, StoreError};
 
 /// Why the engine did not do what it was asked. Nothing has moved.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum EngineError {
     /// As much is under way as may be.
     #[error("too much is under way: try again")]
     Overloaded,
+    /// The store's disk is nearly full, so nothing that would write is let in.
+    #[error("the server's disk is nearly full: try again once there is room")]
+    SpaceLow,
     /// The engine is shutting down, or has stopped.
     #[error("the engine is stopping: try again")]
     Stopping,
@@ -63,6 +66,15 @@ pub enum EngineError {
     Damaged(String),
 }
 
+/// What to do about a journal that can't be read.
+fn what_helps(error: &ReplayError) -> String {
+    match error {
+        // The disk says itself what to do.
+        ReplayError::Log(_) => String::new(),
+        _ => format!("; {SALVAGED}"),
+    }
+}
+
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -70,7 +82,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The journal can't be read to its end.
-    #[error(transparent)]
+    #[error("{0}{help}", help = what_helps(.0))]
     Journal(#[from] ReplayError),
     /// What a checkpoint or an index says can't be read.
     #[error("the store is damaged: {0}; restore it from a backup")]

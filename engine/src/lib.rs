@@ -31,6 +31,8 @@ mod repair;
 mod request;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod space;
+mod stop;
 mod store;
 mod sync;
 mod unsealed;

@@ -34,6 +34,8 @@ pub(crate) struct Recovered {
     pub(crate) register: Register,
     pub(crate) history: History,
     pub(crate) heads: Heads,
+    /// How many records came after the oldest checkpoint that was needed.
+    pub(crate) replayed: u64,
     /// The latest instant that a replayed record names. The last block is always replayed.
     pub(crate) latest: Timestamp,
     changed_accounts: HashSet<AccountId>,
@@ -71,6 +73,7 @@ pub(crate) fn recover(
     }
     let mut recovered = replaying.recovered;
     recovered.tip = tip;
+    recovered.replayed = tip.position.get().saturating_sub(oldest_needed.get());
     for partition in &mut recovered.partitions {
         // Replay does not.
         partition.forget(recovered.latest);
@@ -157,6 +160,7 @@ impl Replaying {
             register,
             history,
             heads,
+            replayed: 0,
             latest: Timestamp::EPOCH,
             changed_accounts: HashSet::new(),
             changed_fees: HashSet::new(),

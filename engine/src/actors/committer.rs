@@ -9,6 +9,7 @@ use quittance_journal::{Committer, Log};
 use super::router::Router;
 use crate::notifier::{Notifier, Published};
 use crate::pending::Done;
+use crate::stop::stop_at_once;
 
 /// Starts the thread. It ends when every end of its queue is dropped.
 pub(crate) fn spawn_committer<L: Log + 'static>(
@@ -24,10 +25,8 @@ pub(crate) fn spawn_committer<L: Log + 'static>(
             notifier.do_send(Published { blocks, done: batch.done });
         });
         if let Err(error) = ended {
-            // Nobody knows what is durable now. Whatever this process would say next could be wrong.
-            tracing::error!(%error, "the journal failed: stopping at once, the next start reads what is durable");
-            eprintln!("quittance: the journal failed: {error}; stopping at once");
-            std::process::abort();
+            // Nobody knows what is durable now.
+            stop_at_once("the journal failed", &error);
         }
     })
 }

@@ -217,6 +217,8 @@ pub(crate) fn audit_store(
     }
     checkpoints.check_unplaced()?;
     index::compare(&store.history(), indexed_to, &reading)?;
+    // Without the list nobody can tell whether the keys that a server is given are the right ones.
+    store.keys()?;
     Ok(AuditReport {
         records: tip.position.get(),
         blocks: reading.blocks,

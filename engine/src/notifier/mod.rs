@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::heads::Heads;
 use crate::history::History;
 use crate::pending::Done;
+use crate::stop::stop_at_once;
 use crate::store::StoreError;
 
 pub(crate) struct Notifier {
@@ -54,9 +55,7 @@ impl Handler<Published> for Notifier {
     fn handle(&mut self, published: Published, _: &mut Self::Context) {
         if let Err(error) = self.publish_all(published) {
             // The journal has it, and a start gathers it again. Going on, some would never be told.
-            tracing::error!(%error, "the index could not be read: stopping at once");
-            eprintln!("quittance: the index could not be read: {error}; stopping at once");
-            std::process::abort();
+            stop_at_once("the index could not be read or written", &error)
         }
     }
 }

@@ -35,7 +35,7 @@ impl DamagedStore {
         match read_format(path) {
             Ok(Some(_)) => {}
             Ok(None) => return Err(StoreError::Missing(path.to_owned())),
-            Err(StoreError::NotAStore(_) | StoreError::Io { .. })
+            Err(StoreError::NotAStore(_) | StoreError::Format(_) | StoreError::Io { .. })
                 if files.as_ref().is_ok_and(|files| !files.is_empty()) => {}
             Err(error) => return Err(error),
         }

@@ -5,7 +5,7 @@
 //! own calls is left.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -54,6 +54,21 @@ impl File {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path).map(Self::Real)
+    }
+
+    /// All bytes from the first on, but no more than so many.
+    pub(crate) fn read_up_to(&mut self, max_bytes: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Real(file) => _ = file.take(max_bytes as u64).read_to_end(&mut bytes)?,
+            #[cfg(feature = "simulation")]
+            Self::Simulated(file) => {
+                bytes.resize(max_bytes, 0);
+                let read = file.read_at(&mut bytes, 0)?;
+                bytes.truncate(read);
+            }
+        }
+        Ok(bytes)
     }
 
     /// As many bytes as there are, up to those that fit.

@@ -1,6 +1,7 @@
 //! What holds keys and values in trees: sled. With the feature `simulation` a thread may have one in memory instead, which loses
 //! what was not made durable ([`crate::simulation`]).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ impl Trees {
                 sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
                     StoreError::Locked(store.to_owned())
                 }
+                // It is the disk that says no, and not the database that is damaged.
+                sled::Error::Io(error) if is_of_the_disk(error.kind()) => io(folder, error),
                 other => StoreError::Database(other),
             })
         })?;
@@ -110,6 +113,11 @@ impl Trees {
             }
         }
     }
+}
+
+const fn is_of_the_disk(kind: ErrorKind) -> bool {
+    use ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(kind, ReadOnlyFilesystem | StorageFull | QuotaExceeded | PermissionDenied)
 }
 
 /// A tree that goes when it is dropped.

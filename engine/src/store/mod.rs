@@ -69,7 +69,7 @@ const REMADE: &str =
     "take the folder `sled` in the store away, and the next start makes it again from the journal";
 
 /// What helps where the journal is damaged.
-const SALVAGED: &str =
+pub(crate) const SALVAGED: &str =
     "restore it from a backup with `quittance restore`, or salvage what is whole with `quittance repair`";
 
 /// Why a store can't be opened or read.
@@ -100,6 +100,11 @@ pub enum StoreError {
         /// Its format.
         found: u32,
     },
+    /// The file that says which format it has can't be read.
+    #[error(
+        "the store is damaged: {0} does not say which format the store has; restore it from a backup with `quittance restore`"
+    )]
+    Format(PathBuf),
     /// A folder with other things in it.
     #[error("{0} is not a Quittance store, and not empty: choose another folder")]
     NotAStore(PathBuf),
@@ -107,7 +112,7 @@ pub enum StoreError {
     #[error("there is no store at {0}")]
     Missing(PathBuf),
     /// The file system said no.
-    #[error("the store at {path} can't be used: {error}")]
+    #[error("the store at {path} can't be used: {error}; {}", mend(error))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -368,6 +373,21 @@ fn lock_to_read(path: &Path) -> Result<Option<File>, StoreError> {
     Ok(Some(file))
 }
 
+/// What to do where the file system says no.
+fn mend(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk",
+        ErrorKind::ReadOnlyFilesystem => "mount its disk so that it can be written to",
+        ErrorKind::PermissionDenied => {
+            "let the user that the server runs as read and write all that is in it"
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "see that its folder is there and whole",
+        _ => {
+            "see that its disk is sound, and if it is not, restore the store from a backup to another disk with `quittance restore`"
+        }
+    }
+}
+
 fn io(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Io { path: path.to_owned(), error }
 }
@@ -443,16 +463,19 @@ fn copy_all_but_journal(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Looks at the format without touching anything. None where a store may be made.
 fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
     let file = path.join(FORMAT_FILE);
-    let mut bytes = [0; MAX_FORMAT_FILE_BYTES];
-    let read = match disk::File::open(&file) {
-        Ok(open) => open.read_at(&mut bytes, 0).map_err(|error| io(&file, error))?,
+    let bytes = match disk::File::open(&file) {
+        Ok(mut open) => open.read_up_to(MAX_FORMAT_FILE_BYTES).map_err(|error| io(&file, error))?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match disk::entries(path) {
                 Ok(entries) => {
                     // The making of a store that was cut short leaves this behind, and nothing else.
                     let is_foreign = |name: &OsStr| name != UNFINISHED_FORMAT_FILE && name != END_FILE;
                     if entries.iter().any(|entry| is_foreign(&entry.name)) {
-                        Err(StoreError::NotAStore(path.to_owned()))
+                        Err(if looks_like_a_store(path) {
+                            StoreError::Format(file)
+                        } else {
+                            StoreError::NotAStore(path.to_owned())
+                        })
                     } else {
                         Ok(None)
                     }
@@ -463,14 +486,20 @@ fn read_format(path: &Path) -> Result<Option<u32>, StoreError> {
         }
         Err(error) => return Err(io(&file, error)),
     };
-    let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
+    let text = String::from_utf8_lossy(&bytes);
     let number = text.trim_end().strip_prefix(FORMAT_PREFIX).and_then(|number| number.parse().ok());
     match number {
         Some(FORMAT_NUMBER) => Ok(Some(FORMAT_NUMBER)),
         Some(found) if found < FORMAT_NUMBER => Err(StoreError::OlderFormat { path: path.to_owned(), found }),
         Some(found) => Err(StoreError::NewerFormat { path: path.to_owned(), found }),
+        None if looks_like_a_store(path) => Err(StoreError::Format(file)),
         None => Err(StoreError::NotAStore(path.to_owned())),
     }
+}
+
+/// Whether a folder without a good format file was a store: nothing else is likely to have these two.
+fn looks_like_a_store(path: &Path) -> bool {
+    path.join(END_FILE).exists() && path.join(JOURNAL_FOLDER).exists()
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {

@@ -23,6 +23,8 @@ const MAX_CHECKPOINT_SECONDS: u64 = 3_600;
 const MAX_BODY_TIMEOUT_SECONDS: u64 = 300;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 const MAX_REQUESTS_AT_ONCE: u64 = 65_536;
+const MIB: u64 = 1_024 * 1_024;
+const MAX_MIN_FREE_MIB: u64 = 1_024 * 1_024;
 
 /// The settings, as `config/quittance.toml` explains them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,7 @@ pub(super) struct Config {
     pub(super) max_in_flight: usize,
     pub(super) id_window_hours: u64,
     pub(super) checkpoint_seconds: u64,
+    pub(super) min_free_mib: u64,
     pub(super) body_timeout_seconds: u64,
     pub(super) max_connections: usize,
     pub(super) max_requests_at_once: usize,
@@ -56,6 +59,7 @@ impl Default for Config {
             max_in_flight: 65_536,
             id_window_hours: 24,
             checkpoint_seconds: 10,
+            min_free_mib: 512,
             body_timeout_seconds: 15,
             max_connections: 12_000,
             max_requests_at_once: 256,
@@ -96,6 +100,7 @@ impl Config {
         config.max_in_flight = self.max_in_flight;
         config.id_window_ms = self.id_window_hours.saturating_mul(HOUR_MS);
         config.checkpoint_interval_ms = self.checkpoint_seconds.saturating_mul(1_000);
+        config.min_free_bytes = self.min_free_mib.saturating_mul(MIB);
         Ok(config)
     }
 
@@ -125,6 +130,7 @@ impl Config {
         in_range("max_in_flight", self.max_in_flight as u64, 1, EngineConfig::MAX_IN_FLIGHT as u64)?;
         in_range("id_window_hours", self.id_window_hours, 1, MAX_ID_WINDOW_HOURS)?;
         in_range("checkpoint_seconds", self.checkpoint_seconds, 1, MAX_CHECKPOINT_SECONDS)?;
+        in_range("min_free_mib", self.min_free_mib, 0, MAX_MIN_FREE_MIB)?;
         in_range("body_timeout_seconds", self.body_timeout_seconds, 1, MAX_BODY_TIMEOUT_SECONDS)?;
         in_range("max_connections", self.max_connections as u64, 1, MAX_CONNECTIONS)?;
         in_range("max_requests_at_once", self.max_requests_at_once as u64, 1, MAX_REQUESTS_AT_ONCE)

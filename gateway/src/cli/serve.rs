@@ -68,6 +68,10 @@ struct Flags {
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     checkpoint_seconds: Option<u64>,
+    /// Below how many MiB of room on the store's disk nothing is written any more, 0: never [default: 512]
+    #[arg(long, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_free_mib: Option<u64>,
     /// How many seconds the body of a request may take, 1 to 300 [default: 15]
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]

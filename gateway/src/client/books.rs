@@ -127,6 +127,28 @@ pub struct PastBalance {
     pub at: String,
 }
 
+/// What wallets held as of one record.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Balances {
+    /// The record's position.
+    pub position: u64,
+    /// The balances, in the order in which they were asked for.
+    pub balances: Vec<WalletBalance>,
+}
+
+/// What a wallet held.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WalletBalance {
+    /// The wallet.
+    pub wallet: WalletId,
+    /// Its currency.
+    pub currency: CurrencyCode,
+    /// Minor units.
+    pub posted: i64,
+    /// The same for a person to read.
+    pub display: String,
+}
+
 impl StatementFormat {
     /// The word for it.
     #[must_use]
@@ -182,6 +204,14 @@ impl Client {
     pub async fn balance_at(&self, wallet: WalletId, at: &str) -> Answer<PastBalance> {
         self.get(&format!("/v1/wallets/{wallet}/balance{}", query([Some(format!("at={}", encoded(at)))])))
             .await
+    }
+
+    /// What wallets held as of one record, the last one if none is named.
+    pub async fn balances(&self, wallets: &[WalletId], as_of: Option<u64>) -> Answer<Balances> {
+        let wallets: Vec<_> = wallets.iter().map(ToString::to_string).collect();
+        let wallets = Some(format!("wallets={}", wallets.join(",")));
+        let as_of = as_of.map(|position| format!("as_of={position}"));
+        self.get(&format!("/v1/balances{}", query([wallets, as_of]))).await
     }
 
     /// The transfers with a reference, newest first; a device says of which of its wallets.

@@ -22,7 +22,9 @@ mod rules;
 mod statement;
 mod transport;
 
-pub use books::{PastBalance, Statement, StatementFormat, StatementLine, StatementQuery};
+pub use books::{
+    Balances, PastBalance, Statement, StatementFormat, StatementLine, StatementQuery, WalletBalance,
+};
 pub use conversions::{Money, NewQuote, NewRate, Quote, QuoteAmount, Rate};
 pub use error::{ClientError, ProblemDetails};
 pub use events::{EventStream, Notice, StreamEvent, Told, ToldOf};
@@ -115,6 +117,12 @@ impl Client {
     #[must_use]
     pub fn apart(&self) -> Self {
         Self { connections: Connections::new(), ..self.clone() }
+    }
+
+    /// The same client over the connections of another.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        Self { connections: other.connections.clone(), ..self.clone() }
     }
 
     /// The server's origin.

@@ -483,7 +483,7 @@ pub struct PublishedKey {
 /// How the server is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Health {
-    /// `ok`.
+    /// `ok`, or `space-low` where whatever would write is refused because the disk is nearly full.
     pub status: String,
     /// The server's version.
     pub version: String,

@@ -11,6 +11,8 @@ use crate::turns::NoTurn;
 const RETRY_SECS: u32 = 1;
 /// How long a restart may take.
 const RESTART_SECS: u32 = 5;
+/// How long it may take to make room on a disk.
+const ROOM_SECS: u32 = 30;
 
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
@@ -58,6 +60,14 @@ impl From<EngineError> for Problem {
             EngineError::PinMissing => Self::field_missing("/pin".to_owned()),
             EngineError::BatchTooLong => Self::field_invalid("/transfers".to_owned(), &error.to_string()),
             EngineError::Overloaded => Self::overloaded(error.to_string()),
+            EngineError::SpaceLow => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "space-low",
+                "The server's disk is nearly full",
+                error.to_string(),
+                "send the same request again after the seconds in retry-after; the operator has to make room",
+            )
+            .retry_after_secs(ROOM_SECS),
             EngineError::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
@@ -147,7 +157,7 @@ mod tests {
     fn a_wrong_pin_says_how_many_are_left_and_overload_when_to_come_back() {
         let (status, _, body) = Problem::from(EngineError::PinWrong { attempts_left: 2 }).into_json();
         assert_eq!((status, &body["attempts_left"]), (StatusCode::FORBIDDEN, &2.into()));
-        for error in [EngineError::Overloaded, EngineError::Stopping] {
+        for error in [EngineError::Overloaded, EngineError::Stopping, EngineError::SpaceLow] {
             let (status, headers, _) = Problem::from(error).into_json();
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
             assert!(headers.contains_key(RETRY_AFTER));

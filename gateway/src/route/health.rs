@@ -19,5 +19,7 @@ pub(super) struct Health {
 
 pub(super) async fn show(State(app): State<Arc<App>>, request: Request) -> Answer<Json<Health>> {
     bare(&request)?;
-    Ok(Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), position: app.engine.tip().get() }))
+    // It is well all the same, and answers whoever reads: to start it anew would not make room.
+    let status = if app.engine.is_space_low() { "space-low" } else { "ok" };
+    Ok(Json(Health { status, version: env!("CARGO_PKG_VERSION"), position: app.engine.tip().get() }))
 }

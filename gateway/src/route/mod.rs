@@ -4,6 +4,7 @@
 mod accounts;
 mod adjustments;
 mod asks;
+mod balances;
 mod barcodes;
 mod batches;
 mod currencies;
@@ -93,6 +94,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/rates/{from}/{to}", put(rates::set).delete(rates::remove))
         .route("/v1/quotes", post(rates::quote))
         .route("/v1/wallets", post(wallets::open).get(wallets::list))
+        .route("/v1/balances", get(balances::show))
         .route("/v1/wallets/{wallet}", get(wallets::show).delete(wallets::close))
         .route("/v1/wallets/{wallet}/freeze", put(wallet_settings::freeze).delete(wallet_settings::unfreeze))
         .route("/v1/wallets/{wallet}/settings", put(wallet_settings::configure))

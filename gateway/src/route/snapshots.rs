@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use quittance_engine::EngineError;
 use serde::Serialize;
 
 use super::{Answer, Created, created};
@@ -19,6 +20,9 @@ pub(super) struct Snapshot {
 pub(super) async fn make(State(app): State<Arc<App>>, asked: Asked) -> Answer<Created<Snapshot>> {
     asked.caller.operator()?;
     asked.nothing()?;
+    if app.engine.is_space_low() {
+        return Err(EngineError::SpaceLow.into());
+    }
     let made = app.read(quittance_engine::Engine::snapshot_beside).await?;
     let made = made.map_err(|error| Problem::internal(&error))?;
     let (folder, position) = made.ok_or_else(|| Problem::overloaded("a snapshot is being made"))?;

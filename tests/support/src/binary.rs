@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quittance_gateway::client::Client;
 use tempfile::TempDir;
@@ -22,6 +22,9 @@ const LOW_PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 static LAST_PORT: Mutex<Option<u16>> = Mutex::new(None);
 
+/// How long a server may take to end by itself.
+const MAX_END: Duration = Duration::from_secs(60);
+
 /// A folder with a server's store and keys, which outlives the server.
 #[derive(Debug)]
 pub struct Home {
@@ -29,6 +32,10 @@ pub struct Home {
     binary: &'static str,
     listen: String,
     environment: Vec<(&'static str, &'static str)>,
+    /// What runs the binary, if it is not run by itself.
+    under: Vec<String>,
+    /// Where store and keys are, if not in the folder itself.
+    within: Option<PathBuf>,
 }
 
 /// A server that did not start.
@@ -47,6 +54,7 @@ pub struct Server {
     origin: String,
     operator_key: String,
     said: Arc<Mutex<String>>,
+    outputs: Vec<JoinHandle<()>>,
 }
 
 impl Home {
@@ -58,7 +66,30 @@ impl Home {
             binary,
             listen: "127.0.0.1:0".to_owned(),
             environment: Vec::new(),
+            under: Vec::new(),
+            within: None,
         }
+    }
+
+    /// The same home, whose servers and other commands are run by another command.
+    #[must_use]
+    pub fn under(mut self, command: Vec<String>) -> Self {
+        self.under = command;
+        self
+    }
+
+    /// The same home, whose store and keys are elsewhere, as the servers see it.
+    #[must_use]
+    pub fn within(mut self, folder: PathBuf) -> Self {
+        self.within = Some(folder);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut words = self.under.iter().map(String::as_str).chain([self.binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command
     }
 
     /// The same home, whose servers have one more variable in their environment.
@@ -84,13 +115,13 @@ impl Home {
     /// The folder of the store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
+        self.path("store")
     }
 
     /// Any other path in the home.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.within.as_deref().unwrap_or(self.folder.path()).join(name)
     }
 
     /// Starts a server.
@@ -113,7 +144,32 @@ impl Home {
     /// # Errors
     /// How it ended, and what it said.
     pub fn try_start(&self, more: &[&str]) -> Result<Server, Failed> {
-        let mut child = Command::new(self.binary)
+        let mut child = self.spawn_server(more);
+        let said = Arc::new(Mutex::new(String::new()));
+        let (origins, output) = listen_to(child.stdout.take().unwrap(), Arc::clone(&said));
+        let (_, errors) = listen_to(child.stderr.take().unwrap(), Arc::clone(&said));
+        match origins.recv_timeout(MAX_START) {
+            Ok(origin) => {
+                let operator_key = self.operator_key();
+                Ok(Server { child, origin, operator_key, said, outputs: vec![output, errors] })
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = child.wait().unwrap();
+                errors.join().unwrap();
+                let said = said.lock().unwrap().clone();
+                Err(Failed { status, said })
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                child.kill().unwrap();
+                panic!("the server did not say {LISTENING:?} within {MAX_START:?}: {}", said.lock().unwrap())
+            }
+        }
+    }
+
+    /// Starts a server, and does not wait until it listens.
+    #[must_use]
+    pub fn spawn_server(&self, more: &[&str]) -> Child {
+        self.command()
             .arg("serve")
             .arg("--store")
             .arg(self.store())
@@ -130,37 +186,25 @@ impl Home {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
-        let (origins, _) = listen_to(child.stdout.take().unwrap(), Arc::clone(&said));
-        let (_, errors) = listen_to(child.stderr.take().unwrap(), Arc::clone(&said));
-        match origins.recv_timeout(MAX_START) {
-            Ok(origin) => {
-                let operator_key = std::fs::read_to_string(self.path("keys").join("operator.key")).unwrap();
-                Ok(Server { child, origin, operator_key, said })
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                let status = child.wait().unwrap();
-                errors.join().unwrap();
-                let said = said.lock().unwrap().clone();
-                Err(Failed { status, said })
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                child.kill().unwrap();
-                panic!("the server did not say {LISTENING:?} within {MAX_START:?}: {}", said.lock().unwrap())
-            }
+            .unwrap()
+    }
+
+    fn operator_key(&self) -> String {
+        let file = self.path("keys").join("operator.key");
+        if self.within.is_none() {
+            return std::fs::read_to_string(file).unwrap();
         }
+        // Only whoever runs there sees it.
+        let mut words = self.under.iter().map(String::as_str).chain(["cat"]);
+        let mut command = Command::new(words.next().unwrap());
+        let output = command.args(words).arg(file).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs another command of the binary to its end, in the home.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(self.binary)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        self.command().args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs another command to its end, in the home, with something to read on stdin.
@@ -266,13 +310,38 @@ impl Server {
 
     /// Tells it to stop, and waits until it has.
     #[must_use]
-    pub fn terminate(mut self) -> (ExitStatus, String) {
+    pub fn terminate(self) -> (ExitStatus, String) {
         let id = self.child.id().to_string();
         let told = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap();
         assert!(told.success(), "the server {id} could not be told to stop");
-        let status = self.child.wait().unwrap();
-        let said = self.said.lock().unwrap().clone();
-        (status, said)
+        self.ended()
+    }
+
+    /// Waits until it has ended by itself. Says how it ended, and what it said.
+    #[must_use]
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let until = Instant::now() + MAX_END;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "the server did not end within {MAX_END:?}: {}", self.said());
+            thread::sleep(Duration::from_millis(5));
+        };
+        self.outputs.drain(..).for_each(|output| output.join().unwrap());
+        (status, self.said())
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said until now, on either output.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 }
 
