@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::end_mark::{EndMark, Mark};
 use super::keyed::{Tree, Trees};
 use super::{StoreError, io};
+use crate::folder;
 
 /// Under which key the database counts how many times it was made durable.
 const SYNCED_KEY: &[u8] = b"synced";
@@ -32,7 +33,12 @@ impl Database {
         let lost = || StoreError::DatabaseLost(folder.to_owned());
         let mark = match EndMark::open(mark).map_err(|error| io(mark, error))? {
             Some((mark, _)) => mark,
-            None if is_new => EndMark::create(mark).map_err(|error| io(mark, error))?,
+            None if is_new => {
+                let created = EndMark::create(mark).map_err(|error| io(mark, error))?;
+                // Its name too, before the database has anything: one that has something and no mark has lost it.
+                folder::sync(store).map_err(|error| io(store, error))?;
+                created
+            }
             None => return Err(lost()),
         };
         let synced = trees.get(SYNCED_KEY)?.map(|value| value.as_ref().try_into().map(u64::from_be_bytes));

@@ -252,10 +252,10 @@ impl Store {
             folder::create(journal, 0o700).map_err(|error| io(journal, error))?;
         }
         let segments = Arc::new(Segments::open(journal, SegmentSizes::usual(), access)?);
-        check_end(&path.join(END_FILE), &segments)?;
+        let marked = check_end(&path.join(END_FILE), &segments)?;
         if access == Access::Write {
             // Before anything is made of it: no checkpoint may ever be ahead of the journal.
-            segments.sync().map_err(|error| io(journal, error))?;
+            segments.sync(marked.position).map_err(|error| io(journal, error))?;
             mark_end(&path.join(END_FILE), &segments)?;
         }
         sync_folder(path)?;
@@ -398,10 +398,10 @@ fn open_end(path: &Path) -> Result<(EndMark, Mark), StoreError> {
     opened.ok_or_else(|| StoreError::EndMark(path.to_owned()))
 }
 
-/// Sees that the journal reaches as far as it ever did, and has no gap before its last segment.
-fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<(), StoreError> {
+/// Sees that the journal reaches as far as it ever did, and has no gap before its last segment. Gives the end that is marked.
+fn check_end(path: &Path, segments: &Arc<Segments>) -> Result<Tip, StoreError> {
     let (_, mark) = open_end(path)?;
-    check_mark(mark, segments).map(drop)
+    check_mark(mark, segments)
 }
 
 /// Sees that the journal reaches as far as `mark` says, and has no gap before its last segment. Gives the end that the mark is of.
@@ -512,6 +512,8 @@ fn create(path: &Path) -> Result<(), StoreError> {
     let text = format!("{FORMAT_PREFIX}{FORMAT_NUMBER}\n");
     file.write_all_at(text.as_bytes(), 0).map_err(|error| io(&written, error))?;
     file.sync_all().map_err(|error| io(&written, error))?;
+    // The names of the rest, before this one can be there.
+    sync_folder(path)?;
     disk::rename(&written, &named).map_err(|error| io(&named, error))?;
     sync_folder(path)
 }

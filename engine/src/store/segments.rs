@@ -163,8 +163,25 @@ impl Segments {
         self.state.read().tip
     }
 
-    /// Makes durable what was found: a process that was killed may have left blocks that are in the system's cache alone.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    /// Makes durable what was found: a process that was killed may have left blocks that are in the system's cache alone. Those
+    /// after `marked` were perhaps in a sync that failed. A system may take what it could not write for written, and not try again,
+    /// so they are written again first.
+    pub(super) fn sync(&self, marked: Position) -> io::Result<()> {
+        if self.tip().position > marked
+            // All of them are in one segment: the next is begun when all before it is durable and marked.
+            && let Some(part) = self.part_of(marked.next())?
+        {
+            let file = File::open_to_write(&part.path)?;
+            let mut buffer = vec![0; ZEROS.len()];
+            let mut at = part.from.offset;
+            while at < part.readable {
+                let bytes = part.readable.saturating_sub(at).min(buffer.len() as u64);
+                let (some, _) = buffer.split_at_mut(bytes as usize);
+                file.read_exact_at(some, at)?;
+                file.write_all_at(some, at)?;
+                at = at.saturating_add(bytes);
+            }
+        }
         let state = self.state.read();
         // All before the last two were made durable when the next began.
         for segment in state.segments.iter().rev().take(2) {

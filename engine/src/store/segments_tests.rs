@@ -85,8 +85,8 @@ impl Home {
     /// As a start does.
     fn open(&self) -> Result<Arc<Segments>, StoreError> {
         let segments = Arc::new(Segments::open(&self.journal(), TINY, Access::Write)?);
-        check_end(&self.end(), &segments)?;
-        segments.sync().unwrap();
+        let marked = check_end(&self.end(), &segments)?;
+        segments.sync(marked.position).unwrap();
         Ok(segments)
     }
 
