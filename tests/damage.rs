@@ -21,8 +21,8 @@ use rand::{RngExt as _, SeedableRng as _};
 const BINARY: &str = env!("CARGO_BIN_EXE_quittance");
 
 /// How many bits of each file are changed, and at how many lengths it is cut.
-const BITS: usize = 8;
-const CUTS: usize = 4;
+const BITS: usize = 4;
+const CUTS: usize = 3;
 const WALLETS: usize = 3;
 
 /// What a message tells to do; each has one of these.

@@ -216,6 +216,8 @@ impl Disk {
         target: &Path,
     ) {
         fs::create_dir_all(target).unwrap();
+        // All that the server makes is its own, and it insists on that for its keys.
+        fs::set_permissions(target, Permissions::from_mode(0o700)).unwrap();
         let node = &self.folders[folder];
         let begun: Vec<_> = node.namings.iter().filter(|(span, _)| span.begun < power_lost).collect();
         let is_durable = |(span, _): &&(Span, Naming)| span.is_durable(power_lost);
@@ -245,7 +247,6 @@ impl Disk {
                 Node::Folder(folder) => self.rebuild_folder(folder, power_lost, fate, random, &target),
                 Node::File(file) => {
                     fs::write(&target, self.files[file].content(power_lost, fate, random)).unwrap();
-                    // All that the server makes is its own.
                     fs::set_permissions(target, Permissions::from_mode(0o600)).unwrap();
                 }
             }

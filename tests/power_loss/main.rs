@@ -80,9 +80,12 @@ async fn record(home: Home, seed: u64) -> Recorded {
             server.kill();
         }
         clerks = work.end().await;
-        let ended = [format!("{process} +++ killed by"), format!("{process} +++ exited with")];
-        let is_whole =
-            || fs::read_to_string(&file).is_ok_and(|text| ended.iter().any(|end| text.contains(end)));
+        let process = process.to_string();
+        let is_end = |line: &str| {
+            line.split(' ').next() == Some(&process)
+                && (line.contains("+++ killed") || line.contains("+++ exited"))
+        };
+        let is_whole = || fs::read_to_string(&file).is_ok_and(|text| text.lines().any(is_end));
         eventually("strace has written all", async || is_whole()).await;
         let first = calls.last().map_or(0, |last| last.ended.max(last.begun) + 1);
         let mut of_life = calls_in(&fs::read_to_string(&file).unwrap(), first);

@@ -102,14 +102,16 @@ fn deed(text: &str) -> Option<Deed> {
     let file = |index| argument(index).and_then(descriptor);
     Some(match name {
         "open" | "openat" => {
-            let named = if name == "open" { 0 } else { 1 };
-            let flags = argument(named + 1)?;
+            let flags = argument(if name == "open" { 1 } else { 2 })?;
             let is_emptied = flags.contains("O_TRUNC");
             if !flags.contains("O_CREAT") && !is_emptied {
                 return None;
             }
             // One that did not come back has no descriptor.
-            Deed::Create { path: descriptor(result).or_else(|| path(named))?, is_emptied }
+            Deed::Create {
+                path: descriptor(result).or_else(|| path(usize::from(name == "openat")))?,
+                is_emptied,
+            }
         }
         "mkdir" => Deed::MakeFolder { path: path(0)? },
         "mkdirat" => Deed::MakeFolder { path: path(1)? },
