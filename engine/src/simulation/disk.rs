@@ -1,7 +1,7 @@
 //! A disk in memory: what was not made durable may be lost, torn and put in another order when the power goes.
 //!
-//! What is written is seen at once, as through a system's cache, and kept apart until a sync makes it durable. Syncs may fail, lie
-//! or take long, the disk may be full, and the machine may stop at any operation.
+//! What is written is seen at once, as through a system's cache, and kept apart until a sync makes it durable. Syncs may fail or
+//! take long, the disk may be full, and the machine may stop at any operation.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -52,18 +52,12 @@ enum Node {
 struct NameChange {
     folder: PathBuf,
     names: Vec<(PathBuf, Option<Node>)>,
-    /// It was said to be durable.
-    is_claimed: bool,
 }
 
 #[derive(Debug)]
 struct Write {
     offset: usize,
     bytes: Vec<u8>,
-    /// It was said to be durable.
-    is_claimed: bool,
-    /// The system was told that it could not be written, said so, and will not try again.
-    is_given_up: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +81,6 @@ struct State {
     stops_after: Option<u64>,
     is_stopped: bool,
     is_full: bool,
-    is_lying: bool,
     failing_syncs: u32,
     slowness_ms: u64,
     operations: u64,
@@ -113,7 +106,6 @@ impl Disk {
             stops_after: None,
             is_stopped: false,
             is_full: false,
-            is_lying: false,
             failing_syncs: 0,
             slowness_ms: 0,
             operations: 0,
@@ -136,11 +128,6 @@ impl Disk {
         self.0.lock().is_full = is_full;
     }
 
-    /// Whether syncs say that they are done and are not.
-    pub fn set_lying(&self, is_lying: bool) {
-        self.0.lock().is_lying = is_lying;
-    }
-
     /// Has the next syncs fail, as many as this.
     pub fn fail_syncs(&self, count: u32) {
         self.0.lock().failing_syncs = count;
@@ -149,6 +136,13 @@ impl Disk {
     /// How long a sync takes at most.
     pub fn set_slowness(&self, millis: u64) {
         self.0.lock().slowness_ms = millis;
+    }
+
+    /// Ends all trouble that was ordered.
+    pub fn calm(&self) {
+        let mut state = self.0.lock();
+        (state.stops_after, state.slowness_ms) = (None, 0);
+        (state.is_full, state.failing_syncs) = (false, 0);
     }
 
     /// How many operations changed something until now.
@@ -162,23 +156,19 @@ impl Disk {
         self.0.lock().is_stopped = true;
     }
 
-    /// Starts the machine again after a loss. Whether something is gone that a sync has said to be durable.
-    pub fn restart(&self, loss: Loss) -> bool {
+    /// Starts the machine again after a loss.
+    pub fn restart(&self, loss: Loss) {
+        self.calm();
         let mut state = self.0.lock();
         let state = &mut *state;
-        (state.is_stopped, state.stops_after) = (false, None);
-        (state.is_full, state.is_lying, state.failing_syncs) = (false, false, 0);
-        let mut is_claim_broken = false;
+        state.is_stopped = false;
         for keyed in state.keyed.values_mut() {
-            is_claim_broken |= keyed.lose(&mut state.chance, loss == Loss::Power);
+            keyed.lose(&mut state.chance, loss == Loss::Power);
         }
         if loss == Loss::Power {
-            for content in state.files.values_mut() {
-                is_claim_broken |= content.lose(&mut state.chance);
-            }
-            is_claim_broken |= state.lose_names();
+            state.files.values_mut().for_each(|content| content.lose(&mut state.chance));
+            state.lose_names();
         }
-        is_claim_broken
     }
 
     /// Takes away the trees in a folder, as an operator would to have them made again, and the file beside it.
@@ -257,20 +247,11 @@ impl Disk {
     }
 
     pub(crate) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        let is_honest = self.begin_sync()?;
+        self.begin_sync()?;
         let mut state = self.0.lock();
         let state = &mut *state;
-        let (inside, others) =
-            std::mem::take(&mut state.name_changes).into_iter().partition(|change| change.folder == folder);
-        state.name_changes = others;
-        let inside: Vec<NameChange> = inside;
-        for mut change in inside {
-            if is_honest {
-                change.apply(&mut state.durable_names);
-            } else {
-                change.is_claimed = true;
-                state.name_changes.push(change);
-            }
+        for change in state.name_changes.extract_if(.., |change| change.folder == folder) {
+            change.apply(&mut state.durable_names);
         }
         Ok(())
     }
@@ -295,8 +276,8 @@ impl Disk {
         self.0.lock().begin_growth()
     }
 
-    /// Begins to make something durable. Whether that will be so.
-    pub(super) fn begin_sync(&self) -> io::Result<bool> {
+    /// Begins to make something durable.
+    pub(super) fn begin_sync(&self) -> io::Result<()> {
         self.0.lock().begin_sync()
     }
 }
@@ -325,7 +306,7 @@ impl State {
         if self.is_full { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn begin_sync(&mut self) -> io::Result<bool> {
+    fn begin_sync(&mut self) -> io::Result<()> {
         self.begin()?;
         let slowness_ms = self.slowness_ms;
         if slowness_ms > 0 {
@@ -335,33 +316,29 @@ impl State {
             self.failing_syncs = fewer;
             return Err(io::Error::other("the sync failed as it was told to"));
         }
-        Ok(!self.is_lying)
+        Ok(())
     }
 
     fn change_names(&mut self, path: &Path, names: Vec<(PathBuf, Option<Node>)>) {
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let change = NameChange { folder, names, is_claimed: false };
+        let change = NameChange { folder, names };
         change.apply(&mut self.names);
         self.name_changes.push(change);
     }
 
     /// Loses some changes of names: the last ones, or any.
-    fn lose_names(&mut self) -> bool {
-        let mut is_claim_broken = false;
+    fn lose_names(&mut self) {
         let in_order = self.chance.percent(50);
         let first_lost = self.chance.index(self.name_changes.len().saturating_add(1));
         for (index, change) in std::mem::take(&mut self.name_changes).into_iter().enumerate() {
             let survives = if in_order { index < first_lost } else { self.chance.percent(50) };
             if survives {
                 change.apply(&mut self.durable_names);
-            } else {
-                is_claim_broken |= change.is_claimed;
             }
         }
         self.names = self.durable_names.clone();
         let named: Vec<_> = self.names.values().copied().collect();
         self.files.retain(|number, _| named.contains(&Node::File(*number)));
-        is_claim_broken
     }
 }
 
@@ -379,44 +356,41 @@ impl NameChange {
 impl Content {
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         put(&mut self.now, offset, bytes);
-        let bytes = bytes.to_vec();
-        self.unsynced.push(Write { offset, bytes, is_claimed: false, is_given_up: false });
+        self.unsynced.push(Write { offset, bytes: bytes.to_vec() });
     }
 
     fn sync(&mut self) {
         for write in std::mem::take(&mut self.unsynced) {
-            if write.is_given_up {
-                self.unsynced.push(write);
-            } else {
-                put(&mut self.durable, write.offset, &write.bytes);
-            }
+            put(&mut self.durable, write.offset, &write.bytes);
         }
     }
 
-    /// Loses some of what is not durable. Whether something is gone that was said to be durable.
-    fn lose(&mut self, chance: &mut Chance) -> bool {
-        let mut is_claim_broken = false;
+    /// A sync fails. Some of it was written, and the system takes all of it for written from then on: what is read is what was
+    /// meant, and no later sync tries again.
+    fn fail_sync(&mut self, chance: &mut Chance) {
+        for write in std::mem::take(&mut self.unsynced) {
+            tear(&mut self.durable, &write, chance);
+        }
+    }
+
+    /// Loses some of what is not durable.
+    fn lose(&mut self, chance: &mut Chance) {
         let way = chance.below(4);
         for write in std::mem::take(&mut self.unsynced) {
             let fate = if way == 3 { chance.below(3) } else { way };
             match fate {
                 // As if it had just become durable.
                 0 => put(&mut self.durable, write.offset, &write.bytes),
-                1 => is_claim_broken |= write.is_claimed,
-                _ => {
-                    let whole = tear(&mut self.durable, &write, chance);
-                    is_claim_broken |= write.is_claimed && !whole;
-                }
+                1 => {}
+                _ => tear(&mut self.durable, &write, chance),
             }
         }
         self.now = self.durable.clone();
-        is_claim_broken
     }
 }
 
-/// Writes some sectors of it. Whether all of them.
-fn tear(durable: &mut Vec<u8>, write: &Write, chance: &mut Chance) -> bool {
-    let mut is_whole = true;
+/// Writes some sectors of it.
+fn tear(durable: &mut Vec<u8>, write: &Write, chance: &mut Chance) {
     let mut at = 0;
     while at < write.bytes.len() {
         let offset = write.offset.saturating_add(at);
@@ -424,12 +398,9 @@ fn tear(durable: &mut Vec<u8>, write: &Write, chance: &mut Chance) -> bool {
         let end = at.saturating_add(to_next).min(write.bytes.len());
         if chance.percent(50) {
             put(durable, offset, write.bytes.get(at..end).unwrap_or_default());
-        } else {
-            is_whole = false;
         }
         at = end;
     }
-    is_whole
 }
 
 fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
@@ -478,17 +449,15 @@ impl File {
             return Ok(());
         }
         let mut state = self.disk.0.lock();
+        let state = &mut *state;
         let begun = state.begin_sync();
-        let is_stopped = state.is_stopped;
-        let Some(content) = state.files.get_mut(&self.number) else { return begun.map(|_| ()) };
-        match begun {
-            Ok(true) => content.sync(),
-            Ok(false) => content.unsynced.iter_mut().for_each(|write| write.is_claimed = true),
-            // What could not be written is clean from then on, as far as the system is concerned.
-            Err(_) if !is_stopped => content.unsynced.iter_mut().for_each(|write| write.is_given_up = true),
+        let Some(content) = state.files.get_mut(&self.number) else { return begun };
+        match &begun {
+            Ok(()) => content.sync(),
+            Err(_) if !state.is_stopped => content.fail_sync(&mut state.chance),
             Err(_) => {}
         }
-        begun.map(|_| ())
+        begun
     }
 
     pub(crate) fn bytes(&self) -> io::Result<u64> {

@@ -12,7 +12,6 @@ use super::disk::Disk;
 use super::{Plant, is_planted};
 
 type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
-type KeyAndValue = (Vec<u8>, Arc<[u8]>);
 type Image = BTreeMap<&'static str, BTreeMap<Vec<u8>, Arc<[u8]>>>;
 
 /// What the disk has of them.
@@ -21,8 +20,6 @@ pub(super) struct KeyedState {
     durable: Image,
     now: Image,
     log: Vec<(&'static str, Changes)>,
-    /// How many entries of the log were said to be durable, and are not.
-    claimed: usize,
 }
 
 /// The trees in a folder.
@@ -59,17 +56,15 @@ impl KeyedState {
         for (name, changes) in self.log.drain(..) {
             apply(&mut self.durable, name, &changes);
         }
-        self.claimed = 0;
     }
 
-    /// Loses some of what is not durable. Whether something is gone that was said to be durable.
-    pub(super) fn lose(&mut self, chance: &mut Chance, is_on_disk: bool) -> bool {
+    /// Loses some of what is not durable.
+    pub(super) fn lose(&mut self, chance: &mut Chance, is_on_disk: bool) {
         let kept = match chance.below(3) {
             0 => 0,
             1 => self.log.len(),
             _ => chance.index(self.log.len().saturating_add(1)),
         };
-        let is_claim_broken = kept < self.claimed;
         self.log.truncate(kept);
         self.now = self.durable.clone();
         for (name, changes) in &self.log {
@@ -78,7 +73,6 @@ impl KeyedState {
         if is_on_disk {
             self.sync();
         }
-        is_claim_broken
     }
 }
 
@@ -101,14 +95,8 @@ impl Keyed {
 
     /// Makes durable what was written until now.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let is_honest = self.disk.begin_sync()?;
-        self.with(|state| {
-            if is_honest {
-                state.sync();
-            } else {
-                state.claimed = state.log.len();
-            }
-        });
+        self.disk.begin_sync()?;
+        self.with(KeyedState::sync);
         Ok(())
     }
 
@@ -134,7 +122,7 @@ impl KeyedTree {
         &self,
         lower: &Bound<Vec<u8>>,
         upper: &Bound<Vec<u8>>,
-    ) -> io::Result<Option<KeyAndValue>> {
+    ) -> io::Result<Option<(Vec<u8>, Arc<[u8]>)>> {
         self.between(lower, upper, |entries| entries.next())
     }
 
@@ -142,7 +130,7 @@ impl KeyedTree {
         &self,
         lower: &Bound<Vec<u8>>,
         upper: &Bound<Vec<u8>>,
-    ) -> io::Result<Option<KeyAndValue>> {
+    ) -> io::Result<Option<(Vec<u8>, Arc<[u8]>)>> {
         self.between(lower, upper, |entries| entries.next_back())
     }
 
@@ -151,7 +139,7 @@ impl KeyedTree {
         lower: &'b Bound<Vec<u8>>,
         upper: &'b Bound<Vec<u8>>,
         pick: impl for<'a> FnOnce(&mut Entries<'a>) -> Option<(&'a Vec<u8>, &'a Arc<[u8]>)>,
-    ) -> io::Result<Option<KeyAndValue>> {
+    ) -> io::Result<Option<(Vec<u8>, Arc<[u8]>)>> {
         self.keyed.disk.begin_read()?;
         // A range whose ends have crossed is empty.
         let is_empty = match (lower, upper) {

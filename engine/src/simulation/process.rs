@@ -28,7 +28,7 @@ use crate::store::{JournalWriter, Store};
 pub struct Death(String);
 
 /// What can take a step. Each is a thread of the engine, or a moment of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// A shard handles its next message.
     Shard(usize),
