@@ -6,7 +6,7 @@ use std::thread;
 
 use quittance_simulation::{ACTIONS, Failure, Plan, Plant, run, shrink};
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 10_000;
 
 /// The most seeds that a planted fault may take.
 const MANY_SEEDS: u64 = 2_000;
