@@ -1,12 +1,7 @@
 //! The real binary on a disk that fails: full, failing to write, to read or to sync, or not to be written to. It stops or
 //! refuses, and says what to do; what was acknowledged is there when the disk is well again.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that can't go on has failed, as it should"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed, as it should")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
