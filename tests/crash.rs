@@ -1,11 +1,6 @@
 //! The real binary on a real disk, told to stop, started again, and given stores it must not touch.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that can't go on has failed, as it should"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that can't go on has failed, as it should")]
 
 use std::fs;
 use std::process::{Command, Stdio};
