@@ -44,27 +44,28 @@ fn tip(audit: &str) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_of_each_released_format_is_opened_audited_and_paid_on() {
     for format in [FORMAT] {
-        let home = Home::new(BINARY);
-        let archive = fixtures().join(format!("{format}.tar.gz"));
-        tar(&["-xzf", archive.to_str().unwrap(), "--no-same-owner", "-C", home.path("").to_str().unwrap()]);
-        let written = fs::read_to_string(home.store().join("FORMAT")).unwrap();
-        assert_eq!(written, format!("quittance store {format}\n"));
-        let facts: Value = serde_json::from_slice(&fs::read(home.path("facts.json")).unwrap()).unwrap();
-        assert_eq!(
-            tip(&home.run_well(&["audit", "store", "--origin", text(&facts["origin"])])),
-            facts["tip"]
-        );
-
-        let server = home.start();
-        check(&server, &facts).await;
-        use_it(&server, &facts).await;
-        let (status, said) = server.terminate();
-        assert!(status.success(), "{said}");
-        home.run_well(&["audit", "store"]);
-        // It is backed up and made again, which is how it would get to another format.
-        home.run_well(&["backup", "--store", "store", "--to", "backup"]);
-        home.run_well(&["restore", "--from", "backup", "--to", "restored"]);
+        open(&fixtures().join(format!("{format}.tar.gz")), format).await;
     }
+}
+
+/// Opens a store as the version that wrote it left it.
+async fn open(archive: &Path, format: u32) {
+    let home = Home::new(BINARY);
+    tar(&["-xzf", archive.to_str().unwrap(), "--no-same-owner", "-C", home.path("").to_str().unwrap()]);
+    let written = fs::read_to_string(home.store().join("FORMAT")).unwrap();
+    assert_eq!(written, format!("quittance store {format}\n"));
+    let facts: Value = serde_json::from_slice(&fs::read(home.path("facts.json")).unwrap()).unwrap();
+    assert_eq!(tip(&home.run_well(&["audit", "store", "--origin", text(&facts["origin"])])), facts["tip"]);
+
+    let server = home.start();
+    check(&server, &facts).await;
+    use_it(&server, &facts).await;
+    let (status, said) = server.terminate();
+    assert!(status.success(), "{said}");
+    home.run_well(&["audit", "store"]);
+    // It is backed up and made again, which is how it would get to another format.
+    home.run_well(&["backup", "--store", "store", "--to", "backup"]);
+    home.run_well(&["restore", "--from", "backup", "--to", "restored"]);
 }
 
 fn text(value: &Value) -> &str {
@@ -116,17 +117,24 @@ async fn use_it(server: &Server, facts: &Value) {
     assert!(payer.client.pay(&wrong).await.is_err());
 }
 
-/// Writes the fixture of the format that this version writes:
+/// A fixture of this version's format is made, and opened like those of released ones. `QUITTANCE_FIXTURE` names a file that is
+/// not there, to keep it:
 ///
-///     cargo test -p quittance --test recovery -- --ignored make_the_fixture
-///
-/// Once a version is released its fixture stays as it is, and is not made again.
+///     QUITTANCE_FIXTURE=$PWD/tests/recovery/formats/5.tar.gz cargo test -p quittance --test recovery a_fixture
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it writes into the source tree, once for each format"]
-async fn make_the_fixture() {
-    let archive = fixtures().join(format!("{FORMAT}.tar.gz"));
-    assert!(!archive.exists(), "{} is there: fixtures are not made again", archive.display());
+async fn a_fixture_of_this_version_is_made_and_opened() {
     let home = Home::new(BINARY);
+    let archive = home.path("fixture.tar.gz");
+    make(&home, &archive).await;
+    open(&archive, FORMAT).await;
+    if let Some(kept) = std::env::var_os("QUITTANCE_FIXTURE").map(PathBuf::from) {
+        assert!(!kept.exists(), "{} is there: a fixture that was released stays as it is", kept.display());
+        fs::copy(archive, kept).unwrap();
+    }
+}
+
+/// Fills a store and packs it, with its keys and what the server told of it.
+async fn make(home: &Home, archive: &Path) {
     let server = home.start_with(&["--checkpoint-seconds", "1"]);
     let mut facts = fill(&server).await;
     let (status, said) = server.terminate();
