@@ -129,7 +129,7 @@ fn ask(admission: &Admission, shard: &Sender<Message>, n: u8) -> bool {
         Ok(Claimed::UnderWay(receiver)) => receiver,
         Ok(Claimed::Perhaps(_)) => return true,
         Err(EngineError::Overloaded | EngineError::Stopping) => return false,
-        Err(EngineError::Refused(refusal)) => panic!("{refusal}"),
+        Err(error) => panic!("{error}"),
     };
     let record = block_on(receiver).expect("whoever is let in is told");
     assert_eq!(record.transfer.id, self::transfer(n).id);

@@ -16,6 +16,7 @@ mod batch;
 mod pending;
 mod stand_ins;
 #[path = "../../../gateway/src/turns/mod.rs"]
+#[allow(dead_code, reason = "other parties take turns as accounts do")]
 mod turns;
 
 mod engine;
